@@ -1,0 +1,1 @@
+"""Configuration data, packaged so that ``python -m sweep`` finds it from any directory."""
