@@ -1,0 +1,48 @@
+"""Explicit scenarios from a CSV or Parquet file, as the farm and the scalar twin read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.schema import Columns, ScenarioError, complete_columns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def read_points(path: str | Path) -> Columns:
+    """The scenarios of a file, checked and completed: every scenario column, shapes (rows,).
+
+    Parquet where the name ends so, CSV otherwise. An empty cell means the column's default;
+    ids pass through as text. Raises ScenarioError: no such file, unreadable, no rows, or what
+    ``workers.schema.complete_columns`` refuses.
+    """
+    table = _read(Path(path))
+    if not table.height:
+        raise ScenarioError(f"points: {path} holds no scenarios; at least one row is needed")
+    try:
+        return complete_columns({name: _values(table[name]) for name in table.columns})
+    except ScenarioError as error:
+        raise ScenarioError(f"points: {path}: {error}") from None
+
+
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    if not path.is_file():
+        raise ScenarioError(f"points: {path} was given; there is no such file")
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pl.read_parquet(path)
+        return pl.read_csv(path, infer_schema=False)  # texts, so that an id "007" stays "007"
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ScenarioError(f"points: {path} cannot be read as CSV or Parquet ({first_line})") from None
+
+
+def _values(column: pl.Series):
+    """Numbers without gaps as an array; everything else as a list with None for an empty cell."""
+    if column.dtype.is_numeric() and not column.null_count():
+        return column.to_numpy()
+    return column.to_list()
