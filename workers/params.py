@@ -1,0 +1,125 @@
+"""What does not change during a run: one array entry a lane (scenario), one a row (active CPU).
+
+Lanes have different CPU counts, so the CPUs of all lanes lie behind one another in flat
+arrays: row ``r`` belongs to lane ``row_lane[r]``; lane ``l`` owns rows
+``first_row[l] .. first_row[l] + active_cpus[l] - 1`` in CPU order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.schema import (
+    PFNS_BELOW_4G,
+    RCACHE_MAX_PAGES,
+    Columns,
+    parse_iova_pages,
+)
+
+
+@dataclass(frozen=True)
+class Params:
+    """Scenario parameters; shapes (lanes,) unless said otherwise. Times in ns."""
+
+    cpus: np.ndarray
+    active: np.ndarray
+    burst: np.ndarray
+    period_ns: np.ndarray
+    in_flight: np.ndarray
+    shift: np.ndarray
+    aligned: np.ndarray
+    dma32_first: np.ndarray
+    strict: np.ndarray
+    tick_ns: np.ndarray
+    timer_jiffies: np.ndarray
+    horizon_ns: np.ndarray
+    seed: np.ndarray
+    # sizes: (classes, lanes); unused classes have weight 0
+    pages: np.ndarray
+    weight: np.ndarray
+    oversize: np.ndarray
+    slots_below_4g: np.ndarray
+    # depot
+    is_list: np.ndarray
+    capacity: np.ndarray
+    trim_threshold: np.ndarray
+    trim_period_ns: np.ndarray
+    trim_magazines: np.ndarray
+    magazine: np.ndarray
+    # costs
+    cost: dict[str, np.ndarray]
+    # rows
+    row_lane: np.ndarray
+    row_cpu: np.ndarray
+    first_row: np.ndarray
+
+    @property
+    def lanes(self) -> int:
+        return len(self.cpus)
+
+    @property
+    def classes(self) -> int:
+        return len(self.pages)
+
+
+def rounded_pages(pages: int) -> int:
+    """Size an IOVA takes in the rcache and the tree: below 32 pages a power of two (iommu_dma_alloc_iova)."""
+    return 1 << (pages - 1).bit_length() if pages < RCACHE_MAX_PAGES else pages
+
+
+def size_classes(text: str) -> list[tuple[int, float]]:
+    """(rounded size in pages, weight) of an ``iova_pages`` text; sizes that round to the same are one class."""
+    merged: dict[int, float] = {}
+    for size, weight in zip(*parse_iova_pages(text), strict=True):
+        merged[rounded_pages(size)] = merged.get(rounded_pages(size), 0.0) + weight
+    return sorted(merged.items())
+
+
+def from_columns(scenarios: Columns) -> Params:
+    """Parameters of the given scenario and depot columns, each of shape (lanes,)."""
+    mixes = [size_classes(text) for text in scenarios["iova_pages"]]
+    classes = max(len(m) for m in mixes)
+    lanes = len(mixes)
+    pages = np.ones((classes, lanes))
+    weight = np.zeros((classes, lanes))
+    for lane, mix in enumerate(mixes):
+        for k, (size, share) in enumerate(mix):
+            pages[k, lane], weight[k, lane] = size, share
+    # aligned slots of this size in pfns 1 .. 2^20 - 1 (slot 0 holds pfn 0, unusable but for single pages)
+    slot = 2.0 ** np.ceil(np.log2(pages))
+    active = scenarios["active_cpus"].astype(np.int64)
+    first_row = np.concatenate(([0], np.cumsum(active)[:-1]))
+    row_lane = np.repeat(np.arange(lanes), active)
+    return Params(
+        cpus=scenarios["cpus"].astype(np.int64),
+        active=active,
+        burst=scenarios["unmap_burst"].astype(float),
+        period_ns=1e3 * scenarios["burst_period_us"].astype(float),
+        in_flight=scenarios["in_flight"].astype(float),
+        shift=scenarios["free_cpu_shift"].astype(np.int64) % active,
+        aligned=scenarios["phase"] == "aligned",
+        dma32_first=scenarios["dma32_first"].astype(bool),
+        strict=scenarios["strict"].astype(bool),
+        tick_ns=1e9 / scenarios["hz"],
+        timer_jiffies=-(-10 * scenarios["hz"].astype(np.int64) // 1000) + 1,
+        horizon_ns=1e9 * scenarios["horizon_s"].astype(float),
+        seed=scenarios["seed"].astype(np.uint64),
+        pages=pages,
+        weight=weight,
+        oversize=pages > RCACHE_MAX_PAGES,
+        slots_below_4g=np.floor(PFNS_BELOW_4G / slot) - 1.0,
+        is_list=scenarios["depot_kind"] == "list",
+        capacity=scenarios["depot_capacity"].astype(float),
+        trim_threshold=scenarios["trim_threshold"].astype(float),
+        trim_period_ns=1e6 * scenarios["trim_period_ms"].astype(float),
+        trim_magazines=scenarios["trim_magazines"].astype(float),
+        magazine=scenarios["magazine_pfns"].astype(float),
+        cost={name: scenarios[name].astype(float) for name in scenarios if name.endswith("_ns")},
+        row_lane=row_lane,
+        row_cpu=np.arange(len(row_lane)) - first_row[row_lane],
+        first_row=first_row,
+    )
+
+

@@ -1,0 +1,196 @@
+"""What changes during a run, and its start: every active CPU has mapped its IOVAs in flight.
+
+Pfn counts are split by kind: kind ``2 * size class + side``, side 0 below 4 GiB, 1 above. Row arrays hold one
+entry an active CPU of any lane (see workers.params), lane arrays one a scenario. Counts are whole numbers
+in float64, times are ns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from workers import noise
+from workers.params import Params
+from workers.rbtree import BANDS
+
+PHASE_STREAM, STEP_STREAM = 1, 2
+ALIGNED_SPREAD_NS = 10_000.0
+NEVER = np.inf
+
+
+@dataclass
+class State:
+    """Shapes: rows (rows,) or (kinds, rows); lanes (lanes,), (classes, lanes), (kinds, lanes), ..."""
+
+    # rows: the workload
+    row_next_ns: np.ndarray
+    row_busy: np.ndarray
+    row_in_flight: np.ndarray
+    row_maps_left: np.ndarray
+    row_lock_frees: np.ndarray
+    # rows: flush-queue ring (entries flushed already; entries appended since the row's epoch) and rcache
+    row_ring_old: np.ndarray
+    row_ring_new: np.ndarray
+    row_epoch: np.ndarray
+    row_ring_holder: np.ndarray
+    row_loaded: np.ndarray
+    row_prev: np.ndarray
+    # lanes: clock, flush counter, timer
+    lane_now_ns: np.ndarray
+    lane_steps: np.ndarray
+    lane_epoch: np.ndarray
+    lane_last_flush_ns: np.ndarray
+    lane_timer_due_ns: np.ndarray
+    lane_timer_row: np.ndarray
+    lane_last_timer_row: np.ndarray
+    lane_in_callback: np.ndarray
+    lane_callback_start_ns: np.ndarray
+    lane_softirq_start_ns: np.ndarray
+    lane_ring_pos: np.ndarray
+    lane_timer_credit_ns: np.ndarray
+    # lanes: depot and its work
+    lane_depot: np.ndarray
+    lane_depot_pfns: np.ndarray
+    lane_work_due_ns: np.ndarray
+    # lanes: tree (side, lane), holes (side, class, lane, band), lock
+    lane_nodes: np.ndarray
+    lane_cached_rank: np.ndarray
+    lane_holes: np.ndarray
+    lane_open_pages: np.ndarray
+    lane_sealed_pages: np.ndarray
+    lane_lock_debt_ns: np.ndarray
+    lane_lock_wait_ns: np.ndarray
+    # lanes: counters, and finished callbacks as (lane ids, durations)
+    count: dict[str, np.ndarray]
+    callbacks: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+
+COUNTERS = (
+    "ops",
+    "failures",
+    "drained_by_timer",
+    "drained_locally",
+    "flushes",
+    "acquisitions",
+    "wait_ns",
+    "wait_max_ns",
+    "held_ns",
+    "erases",
+    "inserts",
+    "walk_steps",
+    "residency_max_ns",
+    "long_stays_ns",
+    "callback_max_ns",
+    "irqs_off_max_ns",
+    "depot_peak",
+    "nodes_peak",
+    "cached_peak_pages",
+)
+
+
+def initial(p: Params) -> State:
+    """The state after ``in_flight`` maps on every active CPU, in rounds over the CPUs; clocks at 0."""
+    rows, lanes, classes = len(p.row_lane), p.lanes, p.classes
+    kinds = 2 * classes
+    lane = p.row_lane
+    in_flight = _fill(p)
+    nodes = np.zeros((2, lanes))
+    for kind in range(kinds):
+        nodes[kind % 2] += np.bincount(lane, in_flight[kind], lanes)
+    used_pages = sum(np.bincount(lane, in_flight[2 * k], lanes) * _slot_pages(p.pages[k]) for k in range(classes))
+    spread_ns = np.where(p.aligned, ALIGNED_SPREAD_NS, p.period_ns)[lane]
+    phase = noise.uniform(noise.key(p.seed[lane], p.row_cpu, PHASE_STREAM))
+    open_pages = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0) - used_pages
+    count = {name: np.zeros(lanes) for name in COUNTERS}
+    count["nodes_peak"] = nodes.sum(0)
+    return State(
+        row_next_ns=phase * spread_ns,
+        row_busy=np.zeros(rows, bool),
+        row_in_flight=in_flight,
+        row_maps_left=np.zeros((classes, rows)),
+        row_lock_frees=np.zeros((kinds, rows)),
+        row_ring_old=np.zeros((kinds, rows)),
+        row_ring_new=np.zeros((kinds, rows)),
+        row_epoch=np.zeros(rows, np.int64),
+        row_ring_holder=np.full(rows, -1),
+        row_loaded=np.zeros((kinds, rows)),
+        row_prev=np.zeros((kinds, rows)),
+        lane_now_ns=np.zeros(lanes),
+        lane_steps=np.zeros(lanes, np.int64),
+        lane_epoch=np.zeros(lanes, np.int64),
+        lane_last_flush_ns=np.zeros(lanes),
+        lane_timer_due_ns=np.full(lanes, NEVER),
+        lane_timer_row=np.full(lanes, -1),
+        lane_last_timer_row=np.full(lanes, -2),
+        lane_in_callback=np.zeros(lanes, bool),
+        lane_callback_start_ns=np.zeros(lanes),
+        lane_softirq_start_ns=np.zeros(lanes),
+        lane_ring_pos=np.zeros(lanes, np.int64),
+        lane_timer_credit_ns=np.zeros(lanes),
+        lane_depot=np.zeros((classes, lanes)),
+        lane_depot_pfns=np.zeros((kinds, lanes)),
+        lane_work_due_ns=np.full((classes, lanes), NEVER),
+        lane_nodes=nodes,
+        lane_cached_rank=np.ones((2, lanes)),
+        lane_holes=np.zeros((2, classes, lanes, BANDS)),
+        lane_open_pages=np.maximum(open_pages, 0.0),
+        lane_sealed_pages=np.full(lanes, NEVER),
+        lane_lock_debt_ns=np.zeros(lanes),
+        lane_lock_wait_ns=np.zeros(lanes),
+        count=count,
+    )
+
+
+def _slot_pages(pages: np.ndarray) -> np.ndarray:
+    """Address space one IOVA occupies: its size rounded up to its alignment."""
+    return 2.0 ** np.ceil(np.log2(pages))
+
+
+def _fill(p: Params) -> np.ndarray:
+    """IOVAs in flight (kinds, rows): sizes by weight, below 4 GiB as long as there is room."""
+    lane = p.row_lane
+    demand = (p.weight * _slot_pages(p.pages)).sum(0) * p.in_flight * p.active
+    room = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0)
+    low_share = np.where(p.dma32_first, np.minimum(1.0, room / demand), 0.0)
+    out = np.zeros((2 * p.classes, len(lane)))
+    left = p.in_flight[lane].copy()
+    remaining = np.ones(p.lanes)
+    for k in range(p.classes):
+        share = np.where(remaining > 0, p.weight[k] / np.maximum(remaining, 1e-12), 0.0)
+        u = noise.uniform(noise.key(p.seed[lane], p.row_cpu, 10 + k))
+        n = np.clip(np.floor(left * np.minimum(share, 1.0)[lane] + u), 0, left) if k < p.classes - 1 else left
+        n = np.where(p.weight[k][lane] >= remaining[lane] - 1e-9, left, n)
+        v = noise.uniform(noise.key(p.seed[lane], p.row_cpu, 20 + k))
+        out[2 * k] = np.clip(np.floor(n * low_share[lane] + v), 0, n)
+        out[2 * k + 1] = n - out[2 * k]
+        left = left - n
+        remaining = remaining - p.weight[k]
+    return out
+
+
+def take_lanes(s: State, p: Params, keep: np.ndarray) -> tuple[State, Params]:
+    """State and parameters of the lanes where ``keep`` (lanes,) holds; finished lanes leave the batch."""
+    rows = keep[p.row_lane]
+    new_row = np.cumsum(rows) - 1
+
+    def cut(name: str, value: object) -> object:
+        if not isinstance(value, np.ndarray):
+            return value
+        if name.startswith("row_"):
+            return value[..., rows]
+        return value[:, :, keep, :] if value.ndim == 4 else value[..., keep]
+
+    moved = {f.name: cut(f.name, getattr(s, f.name)) for f in fields(State)}
+    for name in ("lane_timer_row", "lane_last_timer_row"):
+        old = moved[name]
+        moved[name] = np.where(old >= 0, new_row[np.maximum(old, 0)], old)
+    holder = moved["row_ring_holder"]
+    moved["row_ring_holder"] = np.where(holder >= 0, new_row[np.maximum(holder, 0)], holder)
+    moved["count"] = {name: value[keep] for name, value in s.count.items()}
+    params = {f.name: cut(f.name, getattr(p, f.name)) for f in fields(Params)}
+    params["cost"] = {name: value[keep] for name, value in p.cost.items()}
+    params["row_lane"] = (np.cumsum(keep) - 1)[params["row_lane"]]
+    params["first_row"] = np.concatenate(([0], np.cumsum(params["active"])[:-1]))
+    return State(**moved), Params(**params)
