@@ -1,0 +1,34 @@
+"""The command line: arguments in, exit code out; every refusal is one line on stderr."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+from sweep.compose import compose
+from workers.schema import ScenarioError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def main(argv: list[str]) -> int:
+    """Runs one sweep: 0 complete, 1 finished with failed points, 2 bad input, 130 interrupted (Ctrl-C or SIGTERM)."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        composed = compose(argv)
+        if composed is None:
+            return 0
+        from sweep.run import run  # polars and matplotlib are not needed to show help
+
+        return run(composed.config, composed.library, ["python", "-m", "sweep", *argv])
+    except ScenarioError as error:
+        print(f"sweep: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("\nsweep: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,173 @@
+"""From the command line to a configuration, by Hydra; the one module that knows Hydra and OmegaConf.
+
+Hydra only composes: the sweep runs after it has returned, so it leaves no folder and no log
+behind, and each of its own errors becomes one sentence (ScenarioError).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib.resources
+import io
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import hydra
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+
+from sweep.config import COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
+from workers.policy import POLICY_KEYS
+from workers.schema import ScenarioError
+
+ConfigStore.instance().store(name="schema", node=SweepConfig)
+
+GROUPS = {"depot": POLICY_KEYS, "host": COST_NAMES, "workload": (*LOAD_NAMES, RATE)}
+"""Groups whose files a grid names, and the keys of such a file (beside ``sources``)."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A configuration, the named files it may use, and the overrides it came from."""
+
+    config: SweepConfig
+    library: Library
+    overrides: tuple[str, ...]
+
+
+def compose(argv: list[str]) -> Composed | None:
+    """The configuration a command line asks for; None where it only asked to be shown something (``--help``).
+
+    Raises ScenarioError: an unknown key, group or flag, a value of the wrong type, an unreadable file.
+    """
+    composed: list[Composed] = []
+
+    @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
+    def take(config: DictConfig) -> None:
+        overrides = tuple(HydraConfig.get().overrides.task)
+        _refuse_without_effect(overrides, config)
+        plain = OmegaConf.to_object(config)
+        assert isinstance(plain, SweepConfig)
+        composed.append(Composed(plain, _library(), overrides))
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), _arguments(_with_grid([_quoted(a) for a in argv])):
+            take()
+    except SystemExit as stop:
+        if stop.code:
+            raise ScenarioError(_flat(said.getvalue().strip().splitlines()[-1])) from None
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
+        raise error if isinstance(error, ScenarioError) else ScenarioError(_sentence(error)) from None
+    sys.stderr.write(said.getvalue())
+    return composed[0] if composed else None
+
+
+@contextlib.contextmanager
+def _arguments(argv: list[str]) -> Iterator[None]:
+    """Hydra reads sys.argv, and hands its errors on, instead of printing them, under HYDRA_FULL_ERROR."""
+    with mock.patch.object(sys, "argv", ["sweep", *argv]), mock.patch.dict(os.environ, {"HYDRA_FULL_ERROR": "1"}):
+        yield
+
+
+def _quoted(argument: str) -> str:
+    """Paths are taken as they are: brackets, commas and blanks in them are not Hydra's."""
+    key, _, path = argument.partition("=")
+    if key not in ("points", "output") or path in ("", "null") or path[0] in "'\"":
+        return argument
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'") if "'" in path else path
+    return f"{key}='{escaped}'"
+
+
+def _with_grid(argv: list[str]) -> list[str]:
+    """The small grid where the command line names neither a grid nor points; ``grid=NAME`` as ``+grid=NAME``."""
+    if any(re.match(r"(-m|--m\w*)$|\+*hydra\.mode=", a) for a in argv):
+        raise ScenarioError(f"{argv[0]}: a sweep expands its grid itself; give lists, as in grid.cpus=[8,16]")
+    argv = ["+" + a if re.match(r"grid=", a) else a for a in argv]
+    # Hydra merges {start, stop, ...} into what an axis holds and refuses to where that is a list: so empty it first.
+    argv = [b for a in argv for b in ([f"{a.partition('=')[0]}=null", a] if re.match(r"grid\.\w+=[{\[]", a) else [a])]
+    named = any(re.match(r"\+grid=|points=(?!null$).", a) for a in argv)
+    return argv if named else [*argv, "+grid=small"]
+
+
+def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> None:
+    """Raises ScenarioError for an override that the rest of the command line silences."""
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        group = key.partition(".")[0]
+        if config.points is not None and group in ("grid", "host", "workload"):
+            raise ScenarioError(f"{key}: given beside points; the rows of {config.points} say all by themselves")
+        if group in ("host", "workload") and config.grid[group] is not None:
+            raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own; use grid.{group}=[...]")
+
+
+def _library() -> Library:
+    """Every depot, host and workload on Hydra's search path; of two with one name the first counts, as in Hydra."""
+    found: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    for source in HydraConfig.get().runtime.config_sources:
+        if source.schema not in ("pkg", "file") or source.provider == "hydra":
+            continue
+        root = importlib.resources.files(source.path) if source.schema == "pkg" else Path(source.path)
+        for group, allowed in GROUPS.items():
+            folder = root / group
+            for file in sorted(folder.iterdir(), key=lambda f: f.name) if folder.is_dir() else ():
+                name, ending = os.path.splitext(file.name)
+                if ending == ".yaml" and name not in found[group]:
+                    found[group][name] = _values(f"{group}/{file.name}", file.read_text(encoding="utf-8"), allowed)
+    return Library(**found)
+
+
+def _values(where: str, text: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+    """The keys of a file on the search path, ``sources`` apart; raises ScenarioError for any that is not allowed."""
+    try:
+        values = OmegaConf.to_container(OmegaConf.create(text))
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ScenarioError(f"{where}: cannot be read as YAML ({_flat(str(error))})") from None
+    if not isinstance(values, dict):
+        raise ScenarioError(f"{where}: holds no keys; allowed are {', '.join(allowed)}")
+    for key in map(str, values):
+        if key not in (*allowed, "sources"):
+            raise ScenarioError(f"{where}: {key} is unknown; allowed are {', '.join(allowed)}")
+    return {str(key): value for key, value in values.items() if value is not None and key != "sources"}
+
+
+def _sentence(error: BaseException) -> str:
+    """What is wrong, in one sentence: from the first error in the chain that knows the key."""
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    for link in chain:
+        if isinstance(link, OverrideParseException):
+            return f"{link.override!r} was given; it cannot be read as key=value"
+        if isinstance(link, MissingConfigException) and link.options is not None and link.missing_cfg_file:
+            group, _, name = link.missing_cfg_file.rpartition("/")
+            return f"{group}: {name!r} was given; allowed are {', '.join(link.options)}"
+        if isinstance(link, (ConfigKeyError, ConfigAttributeError)) and link.parent_node is not None:
+            return _unknown_key(str(link.full_key), link.parent_node)
+        if isinstance(link, ValidationError) and link.full_key:
+            return f"{link.full_key}: {_flat(str(link.msg))}"
+    return _flat(str(error).partition("See https://")[0])
+
+
+def _unknown_key(full_key: str, parent: Any) -> str:
+    known = [str(key) for key in parent if key != "hydra"] if isinstance(parent, DictConfig) else []
+    close = difflib.get_close_matches(full_key.rpartition(".")[2], known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{full_key}: unknown key; {hint}known are {', '.join(known)}"
+
+
+def _flat(text: str) -> str:
+    """Several lines as one; what OmegaConf repeats about keys and types left out."""
+    lines = [line.strip() for line in text.splitlines()]
+    return " ".join(line for line in lines if line and not re.match(r"(full_key|object_type|reference_type)[:=]", line))
