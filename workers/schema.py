@@ -236,9 +236,8 @@ _DTYPES = {int: np.int64, float: np.float64, bool: np.bool_, str: object}
 
 def to_columns(rows: list[dict[str, Any]]) -> Columns:
     """Completed rows (all with the same keys) as a table of typed arrays, each of shape (rows,)."""
-    return {
-        name: np.array([r[name] for r in rows], dtype=_DTYPES[_BY_NAME[name].kind]) for name in (rows[0] if rows else ())
-    }
+    names = rows[0] if rows else ()
+    return {name: np.array([r[name] for r in rows], dtype=_DTYPES[_BY_NAME[name].kind]) for name in names}
 
 
 def complete_columns(given: Mapping[str, Sequence[Any] | np.ndarray]) -> Columns:
@@ -260,9 +259,9 @@ def complete_columns(given: Mapping[str, Sequence[Any] | np.ndarray]) -> Columns
         usual = 0 if col.required else full["cpus"] if col.name == "active_cpus" else col.default
         default: np.ndarray = np.full(rows, usual, _DTYPES[col.kind])
         full[col.name] = _check_column(col, given[col.name], default) if col.name in given else default
-    for name, limit in (("unmap_burst", "in_flight"), ("active_cpus", "cpus")):
-        for row in np.flatnonzero(full[name] > full[limit])[:1]:
-            _in_row(row, check_row, {key: full[key][row] for key in ("unmap_burst", "in_flight", "active_cpus", "cpus")})
+    broken = (full["unmap_burst"] > full["in_flight"]) | (full["active_cpus"] > full["cpus"])
+    for row in np.flatnonzero(broken)[:1]:
+        _in_row(row, check_row, {name: values[row] for name, values in full.items()})
     absent = full["id"] == ""
     if absent.any():
         full["id"][absent] = content_ids({name: values[absent] for name, values in full.items()})

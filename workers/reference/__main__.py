@@ -31,9 +31,10 @@ def main(arguments: list[str]) -> int:
             from workers.reference.run import run_points
 
             given = dict(_pair(text) for text in options.options)
-            run_points(_wanted(given, "points"), Path(_wanted(given, "output")))
+            points, output = _wanted(given, "points"), _wanted(given, "output")
             if given:
                 raise ScenarioError(f"{next(iter(given))}: unknown option; allowed are points= and output=")
+            run_points(points, Path(output))
     except (ScenarioError, TraceError) as error:
         print(error, file=sys.stderr)
         return 2
