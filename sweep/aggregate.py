@@ -8,13 +8,14 @@ occurred (no interpolation), every output is sorted: the same results give the s
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 
+from sweep.config import RATE
 from workers.schema import SCENARIO_COLUMNS, VERDICTS, parse_iova_pages
 
 CLASSES = ("safe_in_both", "fixed", "broken_by_patch", "locked_in_both")
-RATE = "unmap_rate_per_s"
 CONTENT = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
 """What two scenarios share that differ in the policy alone."""
 
@@ -29,6 +30,16 @@ MAX_SIZE_ROWS = 12
 def with_rate(frame: pl.DataFrame) -> pl.DataFrame:
     """``frame`` with ``unmap_rate_per_s``: nominal unmaps/s of an active CPU, to three digits."""
     return frame.with_columns((1e6 * pl.col("unmap_burst") / pl.col("burst_period_us")).round_sig_figs(3).alias(RATE))
+
+
+def lowest(column: pl.Series) -> float | None:
+    """The least value of a numeric column; None where it is empty."""
+    return cast("float | None", column.min())
+
+
+def highest(column: pl.Series) -> float | None:
+    """The greatest value of a numeric column; None where it is empty."""
+    return cast("float | None", column.max())
 
 
 def policies(frame: pl.DataFrame) -> list[str]:
@@ -102,7 +113,7 @@ def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
     sizes = {text: parse_iova_pages(text)[0] for text in texts}
     if len(texts) <= MAX_SIZE_ROWS:
         ordered = sorted(texts, key=lambda text: (max(sizes[text]), len(sizes[text]), text))
-        rows = {text: (f"{text} page{'s' if text != '1' else ''}", i) for i, text in enumerate(ordered)}
+        rows = {text: (_size_label(text, len(sizes[text])), i) for i, text in enumerate(ordered)}
     else:
         limits = ((1, "1 page"), (8, "2 to 8 pages"), (32, "9 to 32 pages"), (1 << 20, "over 32 pages"))
         found = {text: next(i for i, (top, _) in enumerate(limits) if max(sizes[text]) <= top) for text in texts}
@@ -112,6 +123,10 @@ def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("iova_pages").replace_strict(labels, return_dtype=pl.String).alias("size_row"),
         pl.col("iova_pages").replace_strict(orders, return_dtype=pl.Int64).alias("size_order"),
     )
+
+
+def _size_label(text: str, sizes: int) -> str:
+    return f"mix {text}" if sizes > 1 else "1 page" if text == "1" else f"{text} pages"
 
 
 def axis_values(frame: pl.DataFrame, axis: str, binned: bool) -> pl.DataFrame:

@@ -11,18 +11,21 @@ import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
-from sweep.aggregate import RATE, pairs, policies, read_results, size_rows, varying, with_rate, worst
+from sweep.aggregate import highest, lowest, pairs, policies, read_results, size_rows, varying, with_rate, worst
+from sweep.config import RATE
 from workers.schema import VERDICTS
 
-STYLE = {"ok": ("#d5ebe7", ""), "chained": ("#f2b134", "////"), "soft_lockup": ("#7a1430", "xxxx")}
+STYLE = {"ok": ("#d5ebe7", ""), "chained": ("#e69f00", "////"), "soft_lockup": ("#7a1430", "xxxx")}
 """Colour and hatch of a verdict; lightness falls from ok to soft_lockup."""
 
 MEANING = {
@@ -35,7 +38,7 @@ NOT_RUN_DOTS = "#b5b5b5"
 MIB_STEPS = (0, 1, 4, 16, 64, 256)
 MIB_COLOURS = ("#f7fbff", "#d6e5f4", "#abcfe6", "#6aaed6", "#3787c0", "#105ba4", "#08306b")
 MAX_TICKS = 24
-SETTINGS = {"svg.hashsalt": "iova", "svg.fonttype": "none", "font.size": 9.0, "hatch.linewidth": 0.5}
+SETTINGS: dict[Any, Any] = {"svg.hashsalt": "iova", "svg.fonttype": "none", "font.size": 9.0, "hatch.linewidth": 0.5}
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def panels(frame: pl.DataFrame) -> Panels:
     """The panels of a results frame: array and list where both ran, else the first policies present."""
     shown = tuple(policies(frame)[:2])
     frame = with_rate(frame.filter(pl.col("policy").is_in(shown)))
-    placed = ("cpus", "active_cpus", "iova_pages", RATE, "burst_period_us", "unmap_burst")
+    placed = {"cpus", "iova_pages", RATE, "burst_period_us"}
+    if (frame["active_cpus"] == frame["cpus"]).all():
+        placed.add("active_cpus")
     hidden = tuple(name for name in varying(frame) if name not in placed)
     return Panels(shown, cells(frame, shown), hidden)
 
@@ -80,17 +85,21 @@ def cells(frame: pl.DataFrame, shown: tuple[str, ...]) -> pl.DataFrame:
     rate = nearest(RATE, frame[RATE].unique().to_list(), 10, 4).alias("cell_rate")
     group = ["policy", "size_row", "size_order", "cell_cpus", "cell_rate"]
 
-    verdicts = frame.join(rows, on="iova_pages").with_columns(cpus, rate).group_by(group)
-    out = verdicts.agg(worst(), (pl.col("memory_peak_bytes").max() / 2**20).alias("mib"), pl.len().alias("scenarios"))
+    placed = frame.join(rows, on="iova_pages").with_columns(cpus, rate).group_by(group)
+    out = placed.agg(worst(), (pl.col("memory_peak_bytes").max() / 2**20).alias("mib"), pl.len().alias("scenarios"))
     if len(shown) == 1:
         memory = out.with_columns(policy=pl.lit(""))
     else:
         paired = with_rate(pairs(frame)).filter(before=shown[0], after=shown[1]).with_columns(policy=pl.lit(""))
-        memory = paired.join(rows, on="iova_pages").with_columns(cpus, rate).group_by(group)
-        memory = memory.agg(
-            pl.lit("").alias("verdict"),
-            (pl.col("memory_added_bytes").max() / 2**20).alias("mib"),
-            pl.len().alias("scenarios"),
+        memory = (
+            paired.join(rows, on="iova_pages")
+            .with_columns(cpus, rate)
+            .group_by(group)
+            .agg(
+                pl.lit("").alias("verdict"),
+                (pl.col("memory_added_bytes").max() / 2**20).alias("mib"),
+                pl.len().alias("scenarios"),
+            )
         )
     both = pl.concat([out, memory], how="vertical").rename({"cell_cpus": "cpus", "cell_rate": "rate"})
     return both.sort("size_order", "policy", "cpus", "rate")
@@ -111,8 +120,8 @@ def draw(view: Panels) -> Figure:
     cpus = view.cells["cpus"].unique().sort().to_list()
     rates = view.cells["rate"].unique().sort().to_list()
     height = 2.0 * len(rows) + 2.0
-    figure = Figure(figsize=(3.3 * len(columns) + 0.9, height), layout="constrained")
-    figure.get_layout_engine().set(rect=(0, 0.7 / height, 1, 1 - 1.4 / height), h_pad=0.06, w_pad=0.06)
+    layout = ConstrainedLayoutEngine(rect=(0, 0.7 / height, 1, 1 - 1.4 / height), h_pad=0.06, w_pad=0.06)
+    figure = Figure(figsize=(3.3 * len(columns) + 0.9, height), layout=layout)
     axes = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
     for i, row in enumerate(rows):
         for j, policy in enumerate(columns):
@@ -126,7 +135,7 @@ def draw(view: Panels) -> Figure:
             axes[i][j].set_title(_panel_title(here, policy), fontsize=8.5, loc="left")
         axes[i][0].set_ylabel(f"{row}\nunmaps/s per active CPU")
     for axis in axes[-1]:
-        axis.set_xlabel("CPUs")
+        axis.set_xlabel("CPUs of the machine")
     figure.text(0.012, 1 - 0.12 / height, headline(view), fontsize=13, fontweight="bold", va="top")
     figure.text(0.012, 1 - 0.45 / height, _subtitle(view), fontsize=9, va="top", color="#444444")
     _legends(figure, view, height)
@@ -188,11 +197,11 @@ def _panel_title(here: pl.DataFrame, policy: str) -> str:
     if here.is_empty():
         return "not run"
     if policy == "":
-        return f"at most {here['mib'].max():.3g} MiB"
+        return f"at most {highest(here['mib']):.3g} MiB"
     locked = here.filter(verdict="soft_lockup")
     if locked.height:
-        cpus, rate = f"{locked['cpus'].min():g}", si(locked["rate"].min())
-        return f"{locked.height} of {here.height} lock up: from {cpus} CPUs, from {rate}/s"
+        cpus, rate = lowest(locked["cpus"]) or 0, lowest(locked["rate"]) or 0
+        return f"{locked.height} of {here.height} lock up: from {cpus:g} CPUs, from {si(rate)}/s"
     chained = here.filter(verdict="chained").height
     return f"never locks up; {chained} of {here.height} chain" if chained else "never locks up"
 
