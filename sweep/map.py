@@ -33,10 +33,11 @@ MEANING = {
     "chained": "chained: the timer re-arms itself and stays in the softirq",
     "soft_lockup": "soft lockup",
 }
-NOT_RUN = ("#ededed", "....")
-NOT_RUN_DOTS = "#b5b5b5"
-MIB_STEPS = (0, 1, 4, 16, 64, 256)
-MIB_COLOURS = ("#f7fbff", "#d6e5f4", "#abcfe6", "#6aaed6", "#3787c0", "#105ba4", "#08306b")
+NOT_RUN = ("#ededed", "\\\\\\")
+NOT_RUN_LINES = "#c2c2c2"
+MEMORY_COLOURS = ("#f7fbff", "#d6e5f4", "#abcfe6", "#6aaed6", "#3787c0", "#08458a")
+"""No memory or less, then five steps of a factor of four, the last one up to the most there is."""
+
 MAX_TICKS = 24
 SETTINGS: dict[Any, Any] = {"svg.hashsalt": "iova", "svg.fonttype": "none", "font.size": 9.0, "hatch.linewidth": 0.5}
 
@@ -119,6 +120,7 @@ def draw(view: Panels) -> Figure:
     columns = [*view.shown, ""]
     cpus = view.cells["cpus"].unique().sort().to_list()
     rates = view.cells["rate"].unique().sort().to_list()
+    steps = memory_steps(highest(view.cells.filter(policy="")["mib"]) or 0.0)
     height = 2.0 * len(rows) + 2.0
     layout = ConstrainedLayoutEngine(rect=(0, 0.7 / height, 1, 1 - 1.4 / height), h_pad=0.06, w_pad=0.06)
     figure = Figure(figsize=(3.3 * len(columns) + 0.9, height), layout=layout)
@@ -126,7 +128,7 @@ def draw(view: Panels) -> Figure:
     for i, row in enumerate(rows):
         for j, policy in enumerate(columns):
             here = view.cells.filter(size_row=row, policy=policy)
-            _panel(axes[i][j], here, cpus, rates, memory=policy == "")
+            _panel(axes[i][j], here, cpus, rates, steps if policy == "" else None)
             if i == 0:
                 axes[i][j].annotate(
                     _column_title(view.shown, policy), (0.5, 1), (0, 20), xycoords="axes fraction",
@@ -138,23 +140,37 @@ def draw(view: Panels) -> Figure:
         axis.set_xlabel("CPUs of the machine")
     figure.text(0.012, 1 - 0.12 / height, headline(view), fontsize=13, fontweight="bold", va="top")
     figure.text(0.012, 1 - 0.45 / height, _subtitle(view), fontsize=9, va="top", color="#444444")
-    _legends(figure, view, height)
+    _legends(figure, steps)
     return figure
 
 
-def _panel(axis: Axes, here: pl.DataFrame, cpus: list[float], rates: list[float], memory: bool) -> None:
+def memory_steps(most_mib: float) -> list[float]:
+    """Upper ends, in MiB, of the steps of MEMORY_COLOURS that ``most_mib`` needs: 0, then powers of four."""
+    if most_mib <= 0:
+        return [0.0]
+    top = 4.0 ** math.ceil(math.log(most_mib, 4))
+    return [0.0, *(top / 4.0**i for i in range(len(MEMORY_COLOURS) - 2, -1, -1))]
+
+
+def memory_colour(mib: float, steps: list[float]) -> str:
+    """The colour of a cell that takes ``mib``."""
+    return MEMORY_COLOURS[next(i for i, step in enumerate(steps) if mib <= step)]
+
+
+def _panel(axis: Axes, here: pl.DataFrame, cpus: list[float], rates: list[float], steps: list[float] | None) -> None:
     x, y = edges(cpus), edges(rates)
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     axis.set_xlim(x[0], x[-1])
     axis.set_ylim(y[0], y[-1])
     whole = [Rectangle((x[0], y[0]), x[-1] - x[0], y[-1] - y[0])]
-    axis.add_collection(PatchCollection(whole, facecolor=NOT_RUN[0], edgecolor=NOT_RUN_DOTS, hatch=NOT_RUN[1], lw=0))
+    axis.add_collection(PatchCollection(whole, facecolor=NOT_RUN[0], edgecolor=NOT_RUN_LINES, hatch=NOT_RUN[1], lw=0))
     boxes: dict[tuple[str, str], list[Rectangle]] = {}
     for cell in here.iter_rows(named=True):
         i, j = cpus.index(cell["cpus"]), rates.index(cell["rate"])
         box = Rectangle((x[i], y[j]), x[i + 1] - x[i], y[j + 1] - y[j])
-        boxes.setdefault((_mib_colour(cell["mib"]), "") if memory else STYLE[cell["verdict"]], []).append(box)
+        style = STYLE[cell["verdict"]] if steps is None else (memory_colour(cell["mib"], steps), "")
+        boxes.setdefault(style, []).append(box)
     for (colour, hatch), group in sorted(boxes.items(), key=lambda item: item[0]):
         line = "#ffffff" if hatch == "" else "#5c5c5c" if colour == STYLE["chained"][0] else "#d8a0ad"
         axis.add_collection(PatchCollection(group, facecolor=colour, edgecolor=line, hatch=hatch, linewidth=0.4))
@@ -179,10 +195,6 @@ def si(value: float) -> str:
         if value >= limit:
             return f"{value / limit:.3g}{unit}"
     return f"{value:.3g}"
-
-
-def _mib_colour(mib: float) -> str:
-    return MIB_COLOURS[sum(mib > step for step in MIB_STEPS)]
 
 
 def _column_title(shown: tuple[str, ...], policy: str) -> str:
@@ -228,23 +240,21 @@ def _subtitle(view: Panels) -> str:
     return f"{runs:,} scenarios. A row of panels an IOVA size, a cell a CPU count and unmap rate: {worst_of}."
 
 
-def _legends(figure: Figure, view: Panels, height: float) -> None:
+def _legends(figure: Figure, steps: list[float]) -> None:
     verdicts = [
         Patch(facecolor=STYLE[name][0], hatch=STYLE[name][1], edgecolor="#5c5c5c", lw=0.4, label=MEANING[name])
         for name in VERDICTS
     ]
-    verdicts.append(Patch(facecolor=NOT_RUN[0], hatch=NOT_RUN[1], edgecolor=NOT_RUN_DOTS, lw=0.4, label="not run"))
+    verdicts.append(Patch(facecolor=NOT_RUN[0], hatch=NOT_RUN[1], edgecolor=NOT_RUN_LINES, lw=0.4, label="not run"))
     options = {"frameon": False, "fontsize": 8.5, "handlelength": 2.4, "handleheight": 1.2}
     figure.legend(handles=verdicts, loc="lower left", bbox_to_anchor=(0.01, 0.0), ncols=2, **options)
-    labels = ["0 or less", *(f"to {step}" for step in MIB_STEPS[1:]), f"over {MIB_STEPS[-1]}"]
-    used = {_mib_colour(mib) for mib in view.cells.filter(policy="")["mib"]}
-    last = max(i for i, colour in enumerate(MIB_COLOURS) if colour in used) if used else 0
+    labels = ["0 or less", *(f"to {step:.3g}" for step in steps[1:])]
     memory = [
-        Patch(facecolor=c, edgecolor="#8c8c8c", lw=0.4, label=text)
-        for c, text in zip(MIB_COLOURS[: last + 1], labels, strict=False)
+        Patch(facecolor=colour, edgecolor="#8c8c8c", lw=0.4, label=label)
+        for colour, label in zip(MEMORY_COLOURS, labels, strict=False)
     ]
     figure.legend(
-        handles=memory, loc="lower right", bbox_to_anchor=(0.99, 0.0), ncols=4, title="MiB, most of a cell",
+        handles=memory, loc="lower right", bbox_to_anchor=(0.99, 0.0), ncols=3, title="MiB, most of a cell",
         title_fontsize=8.5, alignment="left", **options,
     )  # fmt: skip
 

@@ -12,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
-from sweep.map import MAX_TICKS, MIB_COLOURS, STYLE, cells, edges, headline, panels, si, write_map
+from sweep.map import (
+    MAX_TICKS,
+    MEMORY_COLOURS,
+    STYLE,
+    cells,
+    edges,
+    headline,
+    memory_colour,
+    memory_steps,
+    panels,
+    si,
+    write_map,
+)
 from tests.sweep.frames import boundary_frame, frame, result_row
 from workers.schema import VERDICTS
 
@@ -85,8 +97,17 @@ def test_colours_can_be_told_apart_in_grey_and_get_darker_as_it_gets_worse() -> 
     verdicts = [lightness(STYLE[name][0]) for name in VERDICTS]
     assert all(a - b > 0.2 for a, b in pairwise(verdicts))
     assert len({hatch for _, hatch in STYLE.values()}) == len(VERDICTS)
-    memory = [lightness(colour) for colour in MIB_COLOURS]
+    memory = [lightness(colour) for colour in MEMORY_COLOURS]
     assert memory == sorted(memory, reverse=True)
+
+
+@given(st.floats(1e-6, 1e6), st.lists(st.floats(-10, 1), min_size=2, max_size=9))
+def test_more_memory_is_never_lighter(most: float, shares: list[float]) -> None:
+    steps = memory_steps(most)
+    colours = [MEMORY_COLOURS.index(memory_colour(most * share, steps)) for share in sorted(shares)]
+    assert colours == sorted(colours)
+    assert memory_colour(most, steps) == MEMORY_COLOURS[-1]
+    assert memory_colour(0.0, memory_steps(0.0)) == memory_colour(-most, steps) == MEMORY_COLOURS[0]
 
 
 def test_the_same_table_gives_the_same_bytes_in_any_row_order(tmp_path: Path) -> None:
