@@ -14,7 +14,8 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 def main(argv: list[str]) -> int:
     """Runs one sweep: 0 complete, 1 finished with failed points, 2 bad input, 130 interrupted (Ctrl-C or SIGTERM)."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         composed = compose(argv)
         if composed is None:

@@ -42,6 +42,7 @@ def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], libr
     if not axes and not points:
         raise ScenarioError("grid: it is empty; it needs an axis (grid.cpus=[8,16]) or points")
     _refuse_twice(axes, points)
+    _refuse_silenced(workload, axes)
     taken = _product([len(points) or 1, *map(len, axes.values())])
     axis_layers = {
         name: Layer([{name: value} for value in values], index)
@@ -103,6 +104,14 @@ def _refuse_twice(axes: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) 
     for where in (axes, *points):
         if RATE in where and PERIOD in where:
             raise ScenarioError(f"grid.{RATE}: given together with {PERIOD}; one follows from the other")
+
+
+def _refuse_silenced(workload: Mapping[str, Any], axes: Mapping[str, Any]) -> None:
+    """Raises ScenarioError where the grid covers every column of the configuration's workload."""
+    covered = set(axes) | ({RATE, PERIOD} if {RATE, PERIOD} & set(axes) else set())
+    if workload and covered.issuperset(workload):
+        names = ", ".join(workload)
+        raise ScenarioError(f"workload: without effect, as the grid sets {names} itself; empty them (grid.NAME=null)")
 
 
 def _named(

@@ -7,12 +7,16 @@ file and returns a small report. Ray's token authentication stays on throughout.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import secrets
 import signal
+import socket
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
+from unittest import mock
 
 from sweep import THREADS
 from sweep.config import ClusterConfig
@@ -22,45 +26,93 @@ from workers.schema import ScenarioError
 OBJECT_STORE_BYTES = 256 << 20  # tasks carry scenarios only: far less than the share of memory Ray would take
 
 
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # without it each task of no GPU warns
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it aborts at SIGTERM, before Python hears of it
+}
+
+
 @contextlib.contextmanager
 def on_ray(cluster: ClusterConfig, run_chunk: RunChunk) -> Iterator[tuple[Execute, int]]:
-    """Starts or joins Ray, and stops its own at the end; gives ``execute`` and the number of CPUs.
+    """Starts or joins Ray, and leaves or stops it at the end; gives ``execute`` and the number of CPUs.
 
-    RAY_ADDRESS decides where ``cluster.address`` does not. Raises ScenarioError where no cluster answers.
+    Where this process has Ray already, it is used and left alone. RAY_ADDRESS decides where ``cluster.address`` does
+    not. Raises ScenarioError where Ray cannot be used.
     """
+    os.environ.update(ENVIRONMENT)
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
-    own = address == "local"
-    if own:
+    _check(cluster, address)
+    if address == "local":
         _own_token()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    started: dict[str, Any] = {
-        "num_cpus": cluster.cpus,
-        "include_dashboard": cluster.dashboard,
-        "object_store_memory": OBJECT_STORE_BYTES,
-    }
-    joined: dict[str, Any] = {"runtime_env": {"env_vars": THREADS}}  # Ray's own processes have them from this one
-    quiet: dict[str, Any] = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
-    handler = signal.getsignal(signal.SIGTERM)
+    joined = ray.is_initialized()
     try:
-        ray.init(address=address, **quiet, **(started if own else joined))
-    except (ConnectionError, ray.exceptions.RayError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ScenarioError(
-            f"cluster.address: {address!r} was given, and no Ray could be used there ({reason})"
-        ) from None
-    finally:
-        with contextlib.suppress(ValueError):  # not in the main thread: Ray has put no handler of its own there
-            signal.signal(signal.SIGTERM, handler)
-    try:
+        if not joined:
+            _start(cluster, address)
         cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        if not own and cluster.cpus is not None:
-            cpus = min(cpus, cluster.cpus)
+        cpus = min(cpus, cluster.cpus or cpus)
         yield lambda tasks: _execute(tasks, run_chunk, 2 * cpus), cpus
     finally:
-        ray.shutdown()
+        if not joined:
+            with _undisturbed():
+                ray.shutdown()
+
+
+def _start(cluster: ClusterConfig, address: str) -> None:
+    """ray.init, quiet, and whole: interrupted half-way it would leave processes behind."""
+    import ray
+
+    options: dict[str, Any] = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
+    if address == "local":  # its processes inherit THREADS from this one
+        options |= {"num_cpus": cluster.cpus, "include_dashboard": cluster.dashboard}
+        options |= {"object_store_memory": OBJECT_STORE_BYTES}
+    else:
+        options |= {"runtime_env": {"env_vars": THREADS}}
+    no_handler = mock.patch("ray._private.utils.set_sigterm_handler")  # Ray's own exits with 15
+    try:
+        with _undisturbed(), no_handler:
+            ray.init(address=address, **options)
+    except Exception as error:  # Ray raises whatever it likes here
+        reason = " ".join(str(error).split())[:300]
+        raise ScenarioError(f"cluster.address: no Ray could be used at {address!r} ({reason})") from None
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Puts Ctrl-C and SIGTERM off to the end of the block."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {n: signal.signal(n, lambda number, frame: came.append(number)) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+def _check(cluster: ClusterConfig, address: str) -> None:
+    """Refuses, in a sentence and at once, what Ray would answer with pages of log or after minutes."""
+    if cluster.dashboard and address == "local" and importlib.util.find_spec("aiohttp") is None:
+        raise ScenarioError(
+            "cluster.dashboard: true was given; it needs the extra dashboard: pip install 'ray[default]'"
+        )
+    if address in ("local", "auto"):
+        return
+    host, _, port = address.rpartition(":")
+    if "/" in address or not host or not port.isdigit():
+        raise ScenarioError(
+            f"cluster.address: {address!r} was given; allowed are local, auto and HOST:PORT of a head node"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise ScenarioError(f"cluster.address: nothing answers at {address!r} ({error})") from None
 
 
 def _own_token() -> None:
@@ -97,6 +149,6 @@ def _outcome(reference: Any, task: Task) -> Outcome:
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
-        raise error.as_instanceof_cause() from None  # an OSError of the worker's
+        raise error.cause from None  # an OSError of the worker's
     except ray.exceptions.RayError as error:
         return Outcome(failed=tuple(failed_row(task, row, error) for row in range(len(task.columns["id"]))))

@@ -116,12 +116,16 @@ def _folder(folder: Path, record: dict[str, Any]) -> Iterator[None]:
     try:
         yield
         record["state"] = "failed points" if record["failed"] else "complete"
+    except OSError as error:
+        record["state"] = "stopped by an error"
+        raise ScenarioError(f"output: {folder} cannot be written ({error.strerror or error})") from None
     except BaseException as error:
         record["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped by an error"
         raise
     finally:
         shutil.rmtree(folder / output.CHUNKS, ignore_errors=True)
-        manifest.write(folder, record)
+        with contextlib.suppress(OSError):  # a full disk: what stopped the sweep is being told already
+            manifest.write(folder, record)
 
 
 def _run_tasks(execute: Execute, columns: Columns, chunks: list[range], folder: Path) -> tuple[list[FailedRow], float]:
