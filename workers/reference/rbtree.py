@@ -204,7 +204,7 @@ class Tree:
             parent.red = False
             return
 
-    def _replace(self, node: Node, by: Node | None) -> None:
+    def _replace(self, node: Any, by: Any) -> None:
         """__rb_change_child(): ``by`` takes ``node``'s place below its parent."""
         parent = node.parent
         if parent is None:

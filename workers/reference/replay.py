@@ -119,6 +119,8 @@ class Replayer:
         domain = self.domain
         if op == "alloc" or op == "dalloc":
             cpu, pages = self._cpu(words[1]), int(words[2], 0)
+            if pages < 1:
+                raise TraceError("a size is at least 1 page")
             if op == "alloc":
                 steps = domain.alloc_iova_fast(cpu, pages, int(words[3], 0), words[4] != "0")
             else:

@@ -1,0 +1,138 @@
+"""Virtual time: equal to the reference machine to the last count; and what that machine does not cover."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.workers.reference import recorded
+from workers.reference.machine import Machine
+from workers.reference.run import depot_columns, simulate_columns
+from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, ScenarioError, complete_columns, complete_row
+
+TRUTH = recorded.truth()
+BUSY = {"cpus": 8, "unmap_burst": 64, "burst_period_us": 1500.0, "in_flight": 192, "horizon_s": 0.2}
+
+
+def machine(**scenario):
+    columns = complete_columns({name: [value] for name, value in scenario.items()})
+    depot = {name: values.tolist()[0] for name, values in depot_columns(columns).items()}
+    return Machine(complete_row(scenario), depot)
+
+
+@pytest.mark.parametrize("row", TRUTH, ids=lambda row: f"{row['scenario']['id']}-{row['policy']}")
+def test_counts_equal_the_reference_machine(row):
+    counted = machine(**row["scenario"], policy=row["policy"]).run()
+    assert recorded.differences(counted, row["expected"]) == {}
+
+
+def test_the_truth_reaches_what_matters():
+    rows = [row["expected"] for row in TRUTH]
+    assert any(row["softirq_residency_max_ms"] > 100 for row in rows)  # a chain
+    assert any(row["rbtree_erases"] > 1000 for row in rows)
+    assert any(row["depot_magazines_peak"] == 32 for row in rows)  # the array overflows
+    assert any(row["depot_magazines_peak"] > 32 for row in rows)
+    assert any(row["iovas_drained_locally"] > row["iovas_drained_by_timer"] for row in rows)  # full rings
+    assert {row["scenario"]["hz"] for row in TRUTH} >= {100, 250, 300, 1000}
+    assert any(row["scenario"]["free_cpu_shift"] for row in TRUTH)
+
+
+def test_a_run_repeats_itself():
+    assert machine(**BUSY, iova_pages="1,8").run() == machine(**BUSY, iova_pages="1,8").run()
+
+
+def test_strict_flushes_each_unmap_and_arms_no_timer():
+    counted = machine(**BUSY, strict=True).run()
+    assert counted["callback_count"] == counted["iovas_drained_by_timer"] == counted["iovas_drained_locally"] == 0
+    assert 0 <= counted["iotlb_flushes"] - counted["ops_completed"] / 2 <= BUSY["unmap_burst"] * BUSY["cpus"]
+    assert counted["iova_nodes_peak"] < 8 * 192 + 8 * 64  # freed IOVAs come back at once
+
+
+def test_weights_are_shares_of_the_draws():
+    run = machine(**BUSY, iova_pages="1:0.7,32:0.3")
+    draws = np.array([run._draw_pages() for _ in range(20_000)])
+    assert set(draws) == {1, 32}
+    assert (draws == 32).mean() == pytest.approx(0.3, abs=0.015)
+
+
+def test_the_callback_log_is_what_the_means_are_of():
+    run = machine(**BUSY, iova_pages="32")
+    counted = run.run()
+    starts, durations = np.array(run.callbacks).T
+    assert len(starts) == counted["callback_count"] > 5
+    assert durations.mean() / 1e6 == pytest.approx(counted["callback_mean_ms"])
+    assert (np.diff(starts) >= durations[:-1]).all()
+
+
+@pytest.mark.parametrize("policy", ["array_127", "list_127", "list_untrimmed", "array_128mags", "array_cpus"])
+def test_other_policies_keep_within_their_depots(policy):
+    crowded = {"cpus": 40, "unmap_burst": 250, "burst_period_us": 9000.0, "in_flight": 500, "horizon_s": 0.15}
+    run = machine(**crowded, policy=policy)
+    counted = run.run()
+    most = {"array_127": 32, "array_128mags": 128, "array_cpus": 40}.get(policy)
+    fullest = max(rcache.peak for rcache in run.domain.rcaches)
+    assert fullest == most if policy in ("array_127", "array_cpus") else fullest > 40
+    assert counted["rbtree_erases"] == 0 or policy in ("array_127", "array_cpus", "list_127")
+    assert run.domain.work_runs == 0 or policy == "list_127"
+    magazines = [mag for cpu in run.domain.rcaches[0].cpus for mag in (cpu.loaded, cpu.prev)]
+    assert max(map(len, magazines)) == (127 if policy.endswith("_127") else 128)
+
+
+def test_only_the_memory_grows_with_domains():
+    one, two = (run_table(**BUSY, domains=n) for n in (1, 2))
+    for name in (c.name for c in RESULT_COLUMNS):
+        assert two[name][0] == one[name][0] * (2 if name.endswith("_bytes") else 1)
+
+
+def run_table(**scenario):
+    columns = complete_columns({name: [value] for name, value in scenario.items()})
+    return simulate_columns(columns | depot_columns(columns))
+
+
+def test_an_unknown_policy_is_refused_by_name():
+    with pytest.raises(ScenarioError, match="policy: 'vector' was given; allowed are array, "):
+        depot_columns(complete_columns({name: [value] for name, value in (BUSY | {"policy": "vector"}).items()}))
+
+
+def run_command(*options):
+    command = [sys.executable, "-m", "workers.reference", "run", *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+
+
+def test_command_line_writes_scenarios_then_results(tmp_path):
+    points = tmp_path / "points.csv"
+    rows = [BUSY | {"id": "007", "policy": "array"}, BUSY | {"id": "b", "policy": "list"}]
+    with points.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    done = run_command(f"points={points}", f"output={tmp_path / 'out' / 'deep'}")
+    assert (done.returncode, done.stderr) == (0, "")
+    table = pl.read_parquet(tmp_path / "out" / "deep" / "results.parquet")
+    assert table.columns == [c.name for c in (*SCENARIO_COLUMNS, *RESULT_COLUMNS)]
+    assert table["id"].to_list() == ["007", "b"]
+    assert [p.name for p in (tmp_path / "out" / "deep").iterdir()] == ["results.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["points=none.csv", "output=out"], "points: none.csv was given; there is no such file"),
+        (["output=out"], "points: missing"),
+        (["points=p.csv"], "output: missing"),
+        (["points=p.csv", "output=out", "speed=1"], "speed: unknown option"),
+        (["points"], "points: not of the form"),
+    ],
+)
+def test_command_line_refuses_in_one_sentence(options, says, tmp_path):
+    done = run_command(*[option.replace("=out", f"={tmp_path / 'out'}") for option in options])
+    assert done.returncode == 2
+    assert done.stderr.startswith(says)
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
