@@ -1,6 +1,7 @@
 """``python -m sweep``."""
 
 import os
+import signal
 import sys
 
 from sweep import THREADS
@@ -10,4 +11,6 @@ os.environ.update(THREADS)  # before numpy and polars are imported; Ray's worker
 from sweep.cli import main
 
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell has its background jobs ignore it
+        signal.signal(number, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 
 from sweep.compose import compose
 from workers.schema import ScenarioError
@@ -14,8 +12,6 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 def main(argv: list[str]) -> int:
     """Runs one sweep: 0 complete, 1 finished with failed points, 2 bad input, 130 interrupted (Ctrl-C or SIGTERM)."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
     try:
         composed = compose(argv)
         if composed is None:
@@ -29,7 +25,3 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("\nsweep: interrupted", file=sys.stderr)
         return INTERRUPTED
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -1,0 +1,64 @@
+"""Axes: one value, a list, or a spec; everything else refused by name."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.axes import axis_values
+from workers.schema import ScenarioError
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "values"),
+    [
+        ("cpus", 8, [8]),
+        ("cpus", [8, 16], [8, 16]),
+        ("iova_pages", [1, "1,8"], ["1", "1,8"]),
+        ("strict", [True, False], [True, False]),
+        ("host", ["low"], ["low"]),
+        ("cpus", {"start": 8, "stop": 512, "scale": "log2"}, [8, 16, 32, 64, 128, 256, 512]),
+        ("cpus", {"start": 8, "stop": 500, "scale": "log2"}, [8, 16, 32, 64, 128, 256]),
+        ("cpus", {"start": 1, "stop": 4, "num": 7, "scale": "linear"}, [1, 2, 3, 4]),
+        ("unmap_rate_per_s", {"start": 1e3, "stop": 1e6, "num": 4, "scale": "log"}, [1e3, 1e4, 1e5, 1e6]),
+        ("rb_visit_ns", {"start": 0, "stop": 1, "num": 3}, [0.0, 0.5, 1.0]),
+    ],
+)
+def test_values(name: str, said: object, values: list[object]) -> None:
+    assert axis_values(name, said) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "told"),
+    [
+        ("cpus", [], "grid.cpus: an empty list"),
+        ("cpus", [0], "grid.cpus: 0 was given"),
+        ("cpus", [8, 8.0], "grid.cpus: 8 was given twice"),
+        ("cpus", [8.5], "grid.cpus: 8.5 was given"),
+        ("rb_visit_ns", [float("nan")], "grid.rb_visit_ns: nan was given"),
+        ("rb_visit_ns", -1, "grid.rb_visit_ns: -1 was given"),
+        ("unmap_rate_per_s", [0], "grid.unmap_rate_per_s: 0 was given"),
+        ("iova_pages", [(1 << 20) + 1], "grid.iova_pages: '1048577' was given"),
+        ("cpus", {"start": 8, "stop": 16, "step": 2}, "grid.cpus.step: unknown key"),
+        ("cpus", {"start": 8, "stop": 16}, "grid.cpus.num: None was given"),
+        ("cpus", {"start": 8, "stop": 16, "num": 0}, "grid.cpus.num: 0 was given"),
+        ("cpus", {"start": 8, "num": 2}, "grid.cpus.stop: None was given"),
+        ("cpus", {"start": 16, "stop": 8, "num": 2}, "grid.cpus: start 16 and stop 8"),
+        ("cpus", {"start": 0, "stop": 8, "num": 2, "scale": "log"}, "a start above 0"),
+        ("cpus", {"start": 1, "stop": 8, "num": 2, "scale": "cubic"}, "grid.cpus.scale: 'cubic' was given"),
+    ],
+)
+def test_refusals(name: str, said: object, told: str) -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        axis_values(name, said)
+    assert told in str(refusal.value)
+
+
+@given(st.integers(1, 512), st.integers(0, 3584), st.integers(1, 40), st.sampled_from(["linear", "log"]))
+def test_a_spec_stays_between_its_ends_and_never_repeats(start: int, span: int, num: int, scale: str) -> None:
+    values = axis_values("cpus", {"start": start, "stop": start + span, "num": num, "scale": scale})
+    assert values[0] == start
+    assert values == sorted(set(values))
+    assert len(values) <= num
+    assert num == 1 or values[-1] == start + span

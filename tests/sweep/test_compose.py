@@ -1,0 +1,131 @@
+"""The command line by way of Hydra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.compose import Composed, compose
+from sweep.config import given
+from sweep.grid import expand
+from sweep.run import scenarios
+from workers.schema import ScenarioError
+
+
+def composed(*argv: str) -> Composed:
+    result = compose(list(argv))
+    assert result is not None
+    return result
+
+
+def grid(*argv: str) -> dict[str, Any]:
+    return vars(composed(*argv).config.grid)
+
+
+def test_without_a_grid_it_is_the_small_one() -> None:
+    assert grid() == grid("+grid=small") == grid("grid=small")
+    assert grid("executor=inline", "grid.cpus=[8]")["cpus"] == [8]
+    assert grid("+grid=smoke", "grid.hz=[100,1000]")["hz"] == [100, 1000]
+
+
+def test_an_axis_changes_its_kind() -> None:
+    spec = {"start": 1, "stop": 9, "num": 3}
+    assert grid("grid.unmap_rate_per_s={start:1,stop:9,num:3}")["unmap_rate_per_s"] == spec
+    assert grid("+grid=large", "grid.unmap_rate_per_s=[5]")["unmap_rate_per_s"] == [5]
+    assert grid("+grid=large", "grid.unmap_rate_per_s=5")["unmap_rate_per_s"] == 5
+    assert grid("+grid=large", "grid.unmap_rate_per_s.num=2")["unmap_rate_per_s"]["num"] == 2
+
+
+def test_host_and_cluster_groups() -> None:
+    config = composed("host=high", "host.map_ns=7", "cluster=existing", "cluster.cpus=3").config
+    assert given(config.host)["rb_visit_ns"] == 176
+    assert given(config.host)["map_ns"] == 7
+    assert (config.cluster.address, config.cluster.cpus) == ("auto", 3)
+
+
+def test_paths_are_taken_as_they_are() -> None:
+    path = "/tmp/a b[1],{2}=it's.csv"
+    config = composed(f"points={path}", f"output={path}").config
+    assert (config.points, config.output) == (path, path)
+
+
+def test_showing_things_composes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compose(["--help"]) is None
+    assert "grid: ci, incidents, large, small, smoke" in capsys.readouterr().out
+    assert compose(["--cfg", "job"]) is None
+    assert "name: small" in capsys.readouterr().out
+    assert compose(["--info", "searchpath"]) is None
+    assert "pkg://conf" in capsys.readouterr().out
+
+
+def test_a_folder_of_ones_own(tmp_path: Path) -> None:
+    files = {
+        "grid/mine.yaml": "name: mine\ncpus: [4]\nhost: [box]\nworkload: [load]\npolicy: [tiny, list]\n",
+        "host/box.yaml": "rb_visit_ns: 1e2\nsources: {rb_visit_ns: guessed}\n",
+        "workload/load.yaml": "unmap_burst: 4\nunmap_rate_per_s: 1000\nin_flight: 8\n",
+        "depot/tiny.yaml": "depot_kind: array\ndepot_capacity: 1\ndepot_capacity_per_cpu: 0\n"
+        "trim_threshold_per_cpu: 0\ntrim_period_ms: 0\ntrim_magazines: 0\nmagazine_pfns: 128\n"
+        "magazine_bytes: 2048\nflush_queue_bytes_per_cpu: 8208\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    mine = composed("--config-dir", str(tmp_path), "+grid=mine")
+    rows = scenarios(mine.config, mine.library)
+    assert rows["policy"].tolist() == ["tiny", "list"]
+    assert rows["depot_capacity"].tolist() == [1, 0]
+    assert rows["rb_visit_ns"].tolist() == [100.0, 100.0]
+    assert rows["burst_period_us"].tolist() == [4000.0, 4000.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("rb_vist_ns: 1\n", "host/box.yaml: rb_vist_ns is unknown"),
+        ("a: [", "host/box.yaml: cannot be read as YAML"),
+        ("- 1\n", "host/box.yaml: holds no keys"),
+    ],
+)
+def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "box.yaml").write_text(text)
+    with pytest.raises(ScenarioError) as refusal:
+        compose(["--config-dir", str(tmp_path)])
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["gird.cpus=[8]"], "gird: unknown key; did you mean grid?"),
+        (["grid.cpsu=[8]"], "grid.cpsu: unknown key; did you mean cpus?"),
+        (["exectuor=inline"], "exectuor: unknown key; did you mean executor?"),
+        (["+grid=lage"], "grid: 'lage' was given; allowed are ci, incidents, large, small, smoke"),
+        (["host=hihg"], "host: 'hihg' was given; allowed are"),
+        (["cluster.cpus=abc"], "cluster.cpus: Value 'abc'"),
+        (["host.rb_visit_ns=abc"], "host.rb_visit_ns: Value 'abc'"),
+        (["grid.cpus=[8"], "'grid.cpus=[8' was given; it cannot be read"),
+        (["grid.cpus=8,16"], "grid.cpus=8,16"),
+        (["--multirun"], "--multirun: a sweep expands its grid itself"),
+        (["hydra.mode=MULTIRUN"], "a sweep expands its grid itself"),
+        (["--foo"], "unrecognized arguments: --foo"),
+        (["--config-dir", "/nonexistent"], "'/nonexistent' not found"),
+        (["+grid=small", "+grid=large"], "grid"),
+        (["points=a.csv", "host=low"], "host: given beside points"),
+        (["points=a.csv", "grid.cpus=[8]"], "grid.cpus: given beside points"),
+        (["host=low", "grid.host=[high]"], "host: given, but grid small names its own"),
+    ],
+)
+def test_refusals_are_one_sentence(argv: list[str], told: str) -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        compose(argv)
+    assert told in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_large_is_large() -> None:
+    large = composed("+grid=large")
+    rows = expand(large.config.grid, given(large.config.host), given(large.config.workload), large.library)
+    assert len(rows["id"]) >= 100_000
