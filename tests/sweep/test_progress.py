@@ -1,0 +1,45 @@
+"""Progress on a terminal and elsewhere, by a clock of the test's own."""
+
+from __future__ import annotations
+
+import io
+
+from sweep.progress import Progress, duration
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def run(stream: io.StringIO, step_s: float) -> str:
+    times = iter([0.0] + [step_s * tick for tick in range(1, 200)])
+    now = 0.0
+
+    def clock() -> float:
+        return now
+
+    progress = Progress(100, stream, clock)
+    next(times)
+    for tick in range(10):
+        now = next(times)
+        progress.add(10, 1 if tick == 3 else 0)
+    progress.close()
+    return stream.getvalue()
+
+
+def test_plain_lines_now_and_then() -> None:
+    lines = run(io.StringIO(), 4.0).splitlines()
+    assert lines[0] == "30/100 scenarios (30%), 2.5/s, 28 s left"
+    assert lines[-1] == "100 of 100 scenarios in 40 s, 1 failed"
+    assert len(lines) == 4
+
+
+def test_one_line_that_changes_on_a_terminal() -> None:
+    text = run(Terminal(), 1.0)
+    assert text.count("\n") == 1
+    assert "\r\x1b[K40/100 scenarios (40%), 10.0/s, 6 s left, 1 failed" in text
+
+
+def test_durations() -> None:
+    assert [duration(s) for s in (0.2, 59.6, 200, 7500)] == ["0 s", "1 min 00 s", "3 min 20 s", "2 h 05 min"]
