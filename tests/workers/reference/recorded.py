@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def operations(trace: str) -> list[str]:
 
 def answers(kernel: str, trace: str) -> list[str]:
     return _lines(DATA / "traces" / kernel / f"{trace}.jsonl.xz")
+
+
+def alike(answer: str, wanted: str, trace: str) -> bool:
+    """Equal to the byte; from trace 20 on but for the three visit counters, which were not recorded there."""
+    return answer == wanted if trace < "20" else _VISITS.sub(r"\1,0,0,0", answer) == _VISITS.sub(r"\1,0,0,0", wanted)
+
+
+_VISITS = re.compile(r"(\"c\":\[(?:-?\d+,){10}-?\d+),\d+,\d+,\d+")
 
 
 def truth() -> list[dict[str, Any]]:
