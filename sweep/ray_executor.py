@@ -29,7 +29,6 @@ OBJECT_STORE_BYTES = 256 << 20  # tasks carry scenarios only: far less than the 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # without it each task of no GPU warns
-    "RAY_BACKEND_LOG_LEVEL": "error",
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it aborts at SIGTERM, before Python hears of it
 }
 
