@@ -29,16 +29,45 @@ class Walk(NamedTuple):
 
 
 def find_visits(nodes: np.ndarray) -> np.ndarray:
-    """Nodes looked at to find one of ``nodes``: a red-black tree's mean depth, about log2(n) - 0.5."""
-    return np.maximum(np.log2(np.maximum(nodes, 1.0)) - 0.5, 1.0)
+    """Nodes looked at to find one of ``nodes``: a red-black tree's mean depth, about log2(n) - 1."""
+    return np.maximum(np.log2(np.maximum(nodes, 1.0)) - 1.0, 1.0)
 
 
-def free(holes: np.ndarray, cached: np.ndarray, freed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Holes, cached rank and chance that the cached node moved, after ``freed`` (n,) frees at random ranks."""
-    holes = holes + freed[:, None] / BANDS
+def free(cached: np.ndarray, freed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rank of the cached node after ``freed`` (n,) frees at random ranks, and the chance that it moved."""
     kept = (1.0 - cached) ** freed
-    cached = (1.0 - kept * (1.0 - cached)) / (freed + 1.0)
-    return holes, cached, 1.0 - kept
+    return (1.0 - kept * (1.0 - cached)) / (freed + 1.0), 1.0 - kept
+
+
+class Churn(NamedTuple):
+    """What frees and allocations in random order leave behind; shapes (n,), ``holes`` (n, BANDS) to be added."""
+
+    refilled: np.ndarray
+    holes: np.ndarray
+    cached: np.ndarray
+    passed: np.ndarray
+
+
+def churn(cached: np.ndarray, nodes: np.ndarray, freed: np.ndarray, want: np.ndarray, u: np.ndarray) -> Churn:
+    """``freed`` frees and ``want`` allocations in random order, for what happens above the cached node.
+
+    A free above the cached node (rank c, chance c) is the highest hole: the next allocation takes it, the one
+    after walks back. Up from c that is c / 2 of the ranks; where holes above are refilled more slowly (busy
+    share b = c freed / want) the pointer already stands among them, and a uniform free lies c / 6 above it.
+    Frees that nobody takes stay as holes, above and below.
+    """
+    above = cached * freed
+    refilled = np.minimum(np.floor(np.minimum(above, want) + u), np.minimum(freed, want))
+    busy = refilled / np.maximum(want, 1e-300)
+    passed = refilled * cached * nodes * (0.5 - busy / 3.0)
+    rest = freed - refilled
+    stay = np.minimum(np.maximum(above - refilled, 0.0), rest)
+    edge = np.arange(1, BANDS + 1) / BANDS
+    at = np.clip(cached, 0.5 / BANDS, 1.0 - 0.5 / BANDS)[:, None]
+    below = np.clip(edge - at, 0.0, 1.0 / BANDS)
+    upper = 1.0 / BANDS - below
+    holes = (rest - stay)[:, None] * below / (1.0 - at) + stay[:, None] * upper / at
+    return Churn(refilled, holes, cached / (stay + 1.0), passed)
 
 
 def fill(holes: np.ndarray, cached: np.ndarray, nodes: np.ndarray, want: np.ndarray) -> Walk:

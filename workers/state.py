@@ -13,9 +13,10 @@ import numpy as np
 
 from workers import noise
 from workers.params import Params
+from workers.phases import uniform_phases
 from workers.rbtree import BANDS
 
-PHASE_STREAM, STEP_STREAM = 1, 2
+STEP_STREAM = 2
 ALIGNED_SPREAD_NS = 10_000.0
 NEVER = np.inf
 
@@ -37,7 +38,8 @@ class State:
     row_ring_holder: np.ndarray
     row_loaded: np.ndarray
     row_prev: np.ndarray
-    # lanes: clock, flush counter, timer
+    # lanes: place in the input, clock, flush counter, timer
+    lane_id: np.ndarray
     lane_now_ns: np.ndarray
     lane_steps: np.ndarray
     lane_epoch: np.ndarray
@@ -62,6 +64,7 @@ class State:
     lane_sealed_pages: np.ndarray
     lane_lock_debt_ns: np.ndarray
     lane_lock_wait_ns: np.ndarray
+    lane_request_ns: np.ndarray
     # lanes: counters, and finished callbacks as (lane ids, durations)
     count: dict[str, np.ndarray]
     callbacks: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
@@ -101,7 +104,7 @@ def initial(p: Params) -> State:
         nodes[kind % 2] += np.bincount(lane, in_flight[kind], lanes)
     used_pages = sum(np.bincount(lane, in_flight[2 * k], lanes) * _slot_pages(p.pages[k]) for k in range(classes))
     spread_ns = np.where(p.aligned, ALIGNED_SPREAD_NS, p.period_ns)[lane]
-    phase = noise.uniform(noise.key(p.seed[lane], p.row_cpu, PHASE_STREAM))
+    phase = uniform_phases(p)
     open_pages = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0) - used_pages
     count = {name: np.zeros(lanes) for name in COUNTERS}
     count["nodes_peak"] = nodes.sum(0)
@@ -117,6 +120,7 @@ def initial(p: Params) -> State:
         row_ring_holder=np.full(rows, -1),
         row_loaded=np.zeros((kinds, rows)),
         row_prev=np.zeros((kinds, rows)),
+        lane_id=np.arange(lanes),
         lane_now_ns=np.zeros(lanes),
         lane_steps=np.zeros(lanes, np.int64),
         lane_epoch=np.zeros(lanes, np.int64),
@@ -139,6 +143,7 @@ def initial(p: Params) -> State:
         lane_sealed_pages=np.full(lanes, NEVER),
         lane_lock_debt_ns=np.zeros(lanes),
         lane_lock_wait_ns=np.zeros(lanes),
+        lane_request_ns=np.full(lanes, 500.0),
         count=count,
     )
 

@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from workers import params, results, run
 from workers.schema import Columns
 
 
@@ -20,7 +23,8 @@ class ChunkReport:
 
 def simulate(scenarios: Columns) -> Columns:
     """RESULT_COLUMNS of each scenario, arrays of shape (rows,), in the order given."""
-    raise NotImplementedError  # the model lands here
+    counted = run.run(params.from_columns(scenarios))
+    return results.finish(counted, scenarios)
 
 
 def run_chunk(scenarios: Columns, path: str) -> ChunkReport:
@@ -38,3 +42,6 @@ def run_chunk(scenarios: Columns, path: str) -> ChunkReport:
     table.write_parquet(beside)
     beside.replace(path)
     return ChunkReport(path, table.height, time.perf_counter() - started)
+
+
+__all__ = ["ChunkReport", "np", "run_chunk", "simulate"]

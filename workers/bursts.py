@@ -1,0 +1,147 @@
+"""The workload: bursts of unmaps, then as many maps, on every active CPU.
+
+Rules: the reference note, section 3. A burst that is late moves the CPU's phase for good.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workers import by_lane, flush_queue, lock, magazines, noise, timer
+from workers.flush_queue import part_of
+from workers.params import Params
+from workers.state import STEP_STREAM, State
+
+UNMAP_ENTRY = 2  # locks and work beside unmap_ns: the ring lock
+
+
+def actors(s: State, p: Params, until_ns: np.ndarray) -> np.ndarray:
+    """Rows (n,) with a burst due in the slice or one unfinished; the CPU inside the timer softirq waits."""
+    mask = (s.row_next_ns < until_ns[p.row_lane]) | s.row_busy
+    host = s.lane_timer_row[s.lane_in_callback]
+    mask[host] = False
+    return np.flatnonzero(mask)
+
+
+def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
+    """Starts the bursts that are due: unmaps into the rings, flushes, local frees, and the number of maps to come."""
+    rows = rows[~s.row_busy[rows]]
+    lane = p.row_lane[rows]
+    timer.release(s, p, rows)
+    start = np.maximum(s.row_next_ns[rows], s.lane_now_ns[lane])
+    period = p.period_ns[lane]
+    many = np.where(
+        period < until_ns[lane] - s.lane_now_ns[lane], np.floor((until_ns[lane] - start) / period) + 1.0, 1.0
+    )
+    pace = pair_ns(p)[lane] * p.burst[lane]
+    many = np.maximum(np.minimum(many, np.floor((until_ns[lane] - start) / pace)), 1.0)
+    u = magazines.draw(s, p, rows, 16)
+    unmapped = part_of(s.row_in_flight[:, rows], many * p.burst[lane], u)
+    s.row_in_flight[:, rows] -= unmapped
+    s.row_next_ns[rows] = start + np.where(many > 1, many * period, 0.0)
+    _queue(s, p, rows, lane, unmapped, start, many, u, until_ns)
+    first = by_lane.least(lane, np.where(unmapped.sum(0) > 0, start, np.inf), p.lanes)
+    first_row = np.full(p.lanes, -1)
+    at_first = np.flatnonzero(start == first[lane])
+    first_row[lane[at_first[::-1]]] = rows[at_first[::-1]]
+    timer.arm(s, p, first, first_row)
+    s.count["ops"] += by_lane.total(lane, unmapped.sum(0), p.lanes)
+    target = p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
+    room = np.maximum(2.0 * p.in_flight[lane] - s.row_in_flight[:, target].sum(0), 0.0)
+    wanted = np.where(many > 1, many * p.burst[lane], np.minimum(p.burst[lane], room))
+    s.row_maps_left[:, rows] = _sizes(s, p, rows, lane, np.minimum(wanted, many * p.burst[lane]))
+    s.row_busy[rows] = True
+    s.count["bursts"] = s.count.get("bursts", 0) + by_lane.total(lane, many, p.lanes)
+
+
+def pair_ns(p: Params) -> np.ndarray:
+    """CPU time of one unmap, its free and one map that hits the cache (lanes,)."""
+    c = p.cost
+    return c["unmap_ns"] + c["map_ns"] + 3 * c["lock_local_ns"] + c["fq_entry_local_ns"]
+
+
+def _queue(s, p, rows, lane, unmapped, start, many, u, until_ns):  # noqa: ANN001, ANN202
+    c = p.cost
+    old, new = s.row_ring_old[:, rows], s.row_ring_new[:, rows]
+    strict = p.strict[lane]
+    queued = np.where(strict, 0.0, unmapped)
+    unmap_ns = (c["unmap_ns"] + c["lock_local_ns"])[lane]
+    done = flush_queue.queue_burst(lane, p.lanes, old, new, queued, start, unmap_ns, u)
+    s.row_ring_old[:, rows], s.row_ring_new[:, rows] = done.old, done.new
+    flushes = done.flushes
+    s.lane_epoch = s.lane_epoch + (flushes > 0)
+    s.lane_last_flush_ns = np.where(flushes > 0, np.minimum(done.flush_ns, until_ns), s.lane_last_flush_ns)
+    s.row_epoch[rows] = s.lane_epoch[lane]
+    s.row_ring_holder[rows] = -1
+    s.count["flushes"] += flushes + by_lane.total(lane, np.where(strict, unmapped.sum(0), 0.0), p.lanes)
+    freed = done.freed + np.where(strict, unmapped, 0.0)
+    s.count["drained_locally"] += by_lane.total(lane, np.where(strict, 0.0, done.freed.sum(0)), p.lanes)
+    big = np.repeat(p.oversize[:, lane], 2, axis=0)
+    s.row_lock_frees[:, rows] += freed * big
+    over = magazines.insert(s, p, rows, freed * ~big, stream=24)
+    if over.any():
+        from workers import tree
+
+        held = over * p.magazine * tree.free_one_ns(s, p, np.arange(p.lanes), True)
+        s.lane_lock_debt_ns += held + over * p.cost["lock_remote_ns"]
+        s.count["held_ns"] += held
+        s.count["acquisitions"] += over
+
+
+def _sizes(s: State, p: Params, rows: np.ndarray, lane: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Draws ``number`` (n,) sizes from the mix: (classes, n), multinomial in mean and variance."""
+    out = np.zeros((p.classes, len(rows)))
+    left, weight_left = number.copy(), np.ones(len(rows))
+    keys = noise.key(p.seed[lane], s.lane_steps[lane] * 64 + 48, STEP_STREAM) + p.row_cpu[rows].astype(np.uint64)
+    for k in range(p.classes):
+        share = np.minimum(p.weight[k, lane] / np.maximum(weight_left, 1e-12), 1.0)
+        share = np.where(share > 1 - 1e-9, 1.0, share)
+        noisy = left * share + np.sqrt(left * share * (1 - share)) * noise.normal(noise.mix(keys + np.uint64(k << 32)))
+        out[k] = np.clip(np.rint(noisy), 0.0, left)
+        left = left - out[k]
+        weight_left = weight_left - p.weight[k, lane]
+    return out
+
+
+def map_from_caches(s: State, p: Params, rows: np.ndarray) -> None:
+    """Maps what loaded, prev and the depot hold; CPUs still waiting to free oversize IOVAs come first to the lock."""
+    rows = rows[s.row_lock_frees[:, rows].sum(0) == 0]
+    taken = magazines.get(s, p, rows, s.row_maps_left[:, rows], stream=32)
+    _deliver(s, p, rows, taken)
+
+
+def _deliver(s: State, p: Params, rows: np.ndarray, found: np.ndarray) -> None:
+    lane = p.row_lane[rows]
+    target = p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
+    s.row_in_flight[:, target] += found
+    s.row_maps_left[:, rows] -= found[0::2] + found[1::2]
+    s.count["ops"] += by_lane.total(lane, found.sum(0), p.lanes)
+
+
+def map_from_tree(s: State, p: Params, rows: np.ndarray, length_ns: np.ndarray, capacity_ns: np.ndarray) -> None:
+    """Sends the misses (and oversize frees) to iova_rbtree_lock, as many as it serves in the slice."""
+    frees = s.row_lock_frees[:, rows].sum(0)
+    maps = _misses(s, p, rows)
+    some = np.flatnonzero(frees + maps.sum(0))
+    rows, frees, maps = rows[some], frees[some], maps[:, some]
+    frees_done, found = lock.serve(s, p, rows, frees, maps, np.maximum(capacity_ns, 0.0))
+    _deliver(s, p, rows, found)
+
+
+def _misses(s: State, p: Params, rows: np.ndarray) -> np.ndarray:
+    """Maps (classes, n) that go to the tree now: once high pfns in ``loaded`` are used up, the caches come first again."""
+    maps = s.row_maps_left[:, rows].copy()
+    for k in range(p.classes):
+        stuck = s.row_loaded[2 * k + 1, rows] * p.dma32_first[p.row_lane[rows]]
+        maps[k] = np.where(stuck > 0, np.minimum(maps[k], stuck), maps[k])
+    return maps
+
+
+def finish(s: State, p: Params, rows: np.ndarray) -> None:
+    """Closes finished bursts: the next one comes a period later, or at once if that is past."""
+    done = (s.row_maps_left[:, rows].sum(0) + s.row_lock_frees[:, rows].sum(0) == 0) & s.row_busy[rows]
+    r = rows[done]
+    lane = p.row_lane[r]
+    s.row_busy[r] = False
+    late = s.row_next_ns[r] + np.where(s.row_next_ns[r] < s.lane_now_ns[lane], p.period_ns[lane], 0.0)
+    s.row_next_ns[r] = np.maximum(late, np.where(late < s.lane_now_ns[lane], s.lane_now_ns[lane], late))

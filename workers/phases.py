@@ -1,0 +1,103 @@
+"""When each CPU's first burst comes: the numbers the reference machine would draw for the same seed.
+
+A seed then means the same to the model, the scalar twin and the machine, which removes one source of difference
+between them: with few CPUs the phases decide how often the timer is armed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from workers.params import Params
+
+_START = 88172645463325252
+_U64 = (1 << 64) - 1
+WARM_UP = 10
+
+
+def uniform_phases(p: Params) -> np.ndarray:
+    """A number in [0, 1) for each row: the draws after the size draws of the initial fill, in the CPUs' first turns."""
+    seeds = (p.seed * np.uint64(7919) + np.uint64(1)) * np.uint64(2654435761)
+    state = np.uint64(_START) ^ seeds
+    drawn = np.where((p.weight > 0).sum(0) > 1, p.in_flight * p.active, 0).astype(np.int64)
+    state = _jump(state, drawn + WARM_UP)
+    out = np.zeros(len(p.row_lane))
+    order = [_first_turns(int(a)) for a in p.active]
+    for turn in range(int(p.active.max(initial=0))):
+        lanes = np.flatnonzero(p.active > turn)
+        state[lanes] = _step(state[lanes])
+        rows = p.first_row[lanes] + np.array([order[lane][turn] for lane in lanes])
+        out[rows] = (state[lanes] >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return out
+
+
+def _step(x: np.ndarray) -> np.ndarray:
+    """One step of xorshift64 (Marsaglia 2003)."""
+    x = x ^ (x << np.uint64(13))
+    x = x ^ (x >> np.uint64(7))
+    return x ^ (x << np.uint64(17))
+
+
+@cache
+def _columns(power: int) -> np.ndarray:
+    """The columns (64,) of the step's matrix over GF(2), raised to 2^power."""
+    if power == 0:
+        return _step(np.uint64(1) << np.arange(64, dtype=np.uint64))
+    half = _columns(power - 1)
+    return _apply(half, half)
+
+
+def _apply(columns: np.ndarray, x: np.ndarray) -> np.ndarray:
+    out = np.zeros_like(x)
+    for bit in range(64):
+        out ^= np.where((x >> np.uint64(bit)) & np.uint64(1), columns[bit], np.uint64(0))
+    return out
+
+
+def _jump(state: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """``state`` (lanes,) after ``steps`` (lanes,) steps."""
+    for power in range(int(steps.max(initial=0)).bit_length()):
+        state = np.where((steps >> power) & 1, _apply(_columns(power), state), state)
+    return state
+
+
+@cache
+def _first_turns(cpus: int) -> tuple[int, ...]:
+    """The order in which ``cpus`` CPUs, all at clock 0, get their first turn: CPU 0, then a binary heap's ties."""
+    clock = [0] * cpus
+    heap: list[int] = []
+
+    def push(cpu: int) -> None:
+        heap.append(cpu)
+        i = len(heap) - 1
+        while i and clock[heap[(i - 1) // 2]] > clock[cpu]:
+            heap[i] = heap[(i - 1) // 2]
+            i = (i - 1) // 2
+        heap[i] = cpu
+
+    def pop() -> int:
+        top, last = heap[0], heap.pop()
+        i = 0
+        while 2 * i + 1 < len(heap):
+            k = 2 * i + 1
+            if k + 1 < len(heap) and clock[heap[k + 1]] < clock[heap[k]]:
+                k += 1
+            if clock[heap[k]] >= clock[last]:
+                break
+            heap[i] = heap[k]
+            i = k
+        if heap:
+            heap[i] = last
+        return top
+
+    for cpu in range(1, cpus):
+        push(cpu)
+    order, cpu = [0], 0
+    while len(order) < cpus:
+        clock[cpu] = 1
+        push(cpu)
+        cpu = pop()
+        order.append(cpu)
+    return tuple(order)

@@ -1,0 +1,42 @@
+"""One step of every lane: the recipe."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workers import bursts, lock, magazines, slices, timer
+from workers.params import Params
+from workers.state import State
+
+
+def step(s: State, p: Params) -> State:
+    """Advances each lane by one slice and returns the state.
+
+    Order within a slice: a due timer starts its callback, the callback drains rings, CPUs with a burst due or
+    unfinished unmap and then map from their caches, the lock serves the misses, the depot work trims.
+    """
+    timer.fire(s, p)
+    length_ns = timer.drain(s, p, slices.length_ns(s, p))
+    until_ns = s.lane_now_ns + length_ns
+    rows = bursts.actors(s, p, until_ns)
+    bursts.unmap(s, p, rows, until_ns)
+    bursts.map_from_caches(s, p, rows)
+    capacity_ns = length_ns - s.lane_lock_debt_ns
+    bursts.map_from_tree(s, p, rows, length_ns, capacity_ns)
+    s.lane_lock_debt_ns += magazines.work(s, p, until_ns)
+    s.lane_lock_debt_ns = np.maximum(s.lane_lock_debt_ns - length_ns, 0.0)
+    s.lane_now_ns = until_ns
+    timer.close(s, p)
+    bursts.finish(s, p, rows)
+    record(s, p)
+    s.lane_steps = s.lane_steps + 1
+    return s
+
+
+def record(s: State, p: Params) -> None:
+    """Keeps the peaks of depot, tree nodes and cached address space."""
+    s.count["depot_peak"] = np.maximum(s.count["depot_peak"], s.lane_depot.sum(0))
+    s.count["nodes_peak"] = np.maximum(s.count["nodes_peak"], s.lane_nodes.sum(0))
+
+
+__all__ = ["step", "lock"]
