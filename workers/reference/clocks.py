@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workers.reference.locks import NOBODY, RBTREE, Lock, Steps
+from workers.reference.locks import NOBODY, RBTREE, Lock, Steps, msecs_to_jiffies
 from workers.schema import RCACHE_BINS
 
 
 class HorizonReached(Exception):
     """The lowest clock is at the horizon: the run is over."""
-
-
-def msecs_to_jiffies(ms: float, hz: int) -> int:
-    """msecs_to_jiffies(): rounded up."""
-    return int((ms * hz + 999) // 1000)
 
 
 class VirtualTime:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from workers.reference.iova import BIN_PAGES, NO_COSTS, IovaDomain, order_base_2
+from workers.reference.iova import NO_COSTS, order_base_2
 from workers.reference.kernels import Kernel
 from workers.reference.locks import NOBODY, RING, Engine, Lock, Steps
+from workers.reference.rcache import BIN_PAGES, IovaDomain
 from workers.schema import PFNS_BELOW_4G
 
 LIMIT_32BIT = PFNS_BELOW_4G - 1
@@ -33,7 +34,7 @@ class DmaDomain(IovaDomain):
         engine: Engine,
         cpus: int,
         start_pfn: int = 1,
-        costs: dict[str, Any] = NO_COSTS,
+        costs: dict[str, float] = NO_COSTS,
         single_queue: bool = False,
         pci: bool = True,
     ) -> None:

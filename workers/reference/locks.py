@@ -56,6 +56,11 @@ class Engine(Protocol):
         """mod_timer() of the flush queue's timer."""
 
 
+def msecs_to_jiffies(ms: float, hz: int) -> int:
+    """msecs_to_jiffies(): rounded up."""
+    return int((ms * hz + 999) // 1000)
+
+
 def run_alone(steps: Any) -> Any:
     """The result of kernel code where nobody else runs, so that nothing has to wait."""
     if not isinstance(steps, Generator):

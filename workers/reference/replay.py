@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from workers.reference.flush_queue import DmaDomain
 from workers.reference.fnv import fnv1a
-from workers.reference.iova import IovaDomain
 from workers.reference.kernels import Kernel
-from workers.reference.locks import CPU, DEPOT, RBTREE, RING, Lock, Steps, run_alone
+from workers.reference.locks import CPU, DEPOT, RBTREE, RING, Lock, Steps, msecs_to_jiffies, run_alone
 from workers.reference.rbtree import BOTTOM
+from workers.reference.rcache import IovaDomain
 
 FIELDS = (
     "rb_lock,cpu_lock,depot_lock,fq_lock,rb_in_cpu,rb_in_depot,rb_in_fq,rb_prev,rb_next,rb_erase,rb_insert,find_visits,"
@@ -24,11 +24,6 @@ class TraceError(ValueError):
     """A trace that cannot be replayed, as one sentence."""
 
 
-def _jiffies(ms: float, hz: int) -> int:
-    """msecs_to_jiffies()."""
-    return int((ms * hz + 999) // 1000)
-
-
 class OneThread:
     """An Engine where nobody else runs: it counts locks, and jiffies pass only on ``tick``."""
 
@@ -38,7 +33,7 @@ class OneThread:
         self.held = [0, 0, 0, 0]
         self.rbtree_within = [0, 0, 0, 0]
         self.hz, self.jiffies = hz, 0
-        self.work_delay = _jiffies(work_delay_ms, hz)
+        self.work_delay = msecs_to_jiffies(work_delay_ms, hz)
         self.timer_due = -1
         self.timer_arms = self.timer_fires = self.work_calls = self.work_arms = 0
         self.work_due: dict[int, int] = {}
@@ -71,7 +66,7 @@ class OneThread:
 
     def arm_timer(self, cpu: int, timeout_ms: int) -> Steps:
         self.timer_arms += 1
-        self.timer_due = self.jiffies + _jiffies(timeout_ms, self.hz)
+        self.timer_due = self.jiffies + msecs_to_jiffies(timeout_ms, self.hz)
         yield from ()
 
 

@@ -21,37 +21,37 @@ PACKAGE = "workers.reference"
 SOURCES = Path(importlib.util.find_spec(PACKAGE).origin).parent
 
 REPLAY_MUTANTS = {
-    "pop takes the hole, not the entry": ("iova", "pfn, mag[i] = mag[i], mag[-1]", "pfn, mag[i] = mag[-1], mag[-1]"),
-    "pop keeps the order": ("iova", "pfn, mag[i] = mag[i], mag[-1]\n                mag.pop()", "pfn = mag.pop(i)"),
-    "pop scans from the bottom": ("iova", "range(len(mag) - 1, -1, -1)", "range(len(mag))"),
-    "pop's limit is off by one": ("iova", "(limit_pfn + 1 - size) & U64", "(limit_pfn - size) & U64"),
-    "pop checks no limit": ("iova", "if pfn <= limit_pfn:\n            self", "if True:\n            self"),
+    "pop takes the hole, not the entry": ("rcache", "pfn, mag[i] = mag[i], mag[-1]", "pfn, mag[i] = mag[-1], mag[-1]"),
+    "pop keeps the order": ("rcache", "pfn, mag[i] = mag[i], mag[-1]\n                mag.pop()", "pfn = mag.pop(i)"),
+    "pop scans from the bottom": ("rcache", "range(len(mag) - 1, -1, -1)", "range(len(mag))"),
+    "pop's limit is off by one": ("rcache", "(limit_pfn + 1 - size) & U64", "(limit_pfn - size) & U64"),
+    "pop checks no limit": ("rcache", "if pfn <= limit_pfn:\n            self", "if True:\n            self"),
     "insert forgets the swap": (
-        "iova",
+        "rcache",
         "            cpu_rcache.prev, cpu_rcache.loaded = cpu_rcache.loaded, mag\n        mag.append",
         "        mag.append",
     ),
     "get forgets the swap": (
-        "iova",
+        "rcache",
         "            cpu_rcache.prev, cpu_rcache.loaded = cpu_rcache.loaded, mag\n        pfn = mag",
         "        pfn = mag",
     ),
-    "get tries the other magazine too": ("iova", "if not mag:\n            mag = cpu_rcache.prev\n            if not mag", "if not mag or mag[-1] > limit_pfn:\n            mag = cpu_rcache.prev\n            if not mag"),
+    "get tries the other magazine too": ("rcache", "if not mag:\n            mag = cpu_rcache.prev\n            if not mag", "if not mag or mag[-1] > limit_pfn:\n            mag = cpu_rcache.prev\n            if not mag"),
     "the older magazine goes to the depot": (
-        "iova",
+        "rcache",
         "rcache.depot.append(cpu_rcache.loaded)",
         "rcache.depot.append(cpu_rcache.prev)\n            cpu_rcache.prev = cpu_rcache.loaded",
     ),
-    "a magazine holds one pfn less": ("iova", "self.mag_pfns = kernel.magazine_pfns", "self.mag_pfns = kernel.magazine_pfns - 1"),
-    "the depot is a queue": ("iova", "cpu_rcache.loaded = rcache.depot.pop()", "cpu_rcache.loaded = rcache.depot.pop(0)"),
-    "the depot holds one more": ("iova", "if len(rcache.depot) < self", "if len(rcache.depot) <= self"),
+    "a magazine holds one pfn less": ("rcache", "self.mag_pfns = kernel.magazine_pfns", "self.mag_pfns = kernel.magazine_pfns - 1"),
+    "the depot is a queue": ("rcache", "cpu_rcache.loaded = rcache.depot.pop()", "cpu_rcache.loaded = rcache.depot.pop(0)"),
+    "the depot holds one more": ("rcache", "if len(rcache.depot) < self", "if len(rcache.depot) <= self"),
     "the overflow frees the older magazine": (
-        "iova",
+        "rcache",
         "overflow = cpu_rcache.loaded",
         "overflow, cpu_rcache.prev = cpu_rcache.prev, cpu_rcache.loaded",
     ),
-    "a failed magazine drops the pfn": ("iova", "yield from self._free_iova(cpu, pfn)\n            return", "return"),
-    "the depot is not asked when empty": ("iova", "        while not self.acquire(rcache.lock, cpu):\n            yield\n        pfn = 0", "        if not rcache.depot:\n            return 0\n        while not self.acquire(rcache.lock, cpu):\n            yield\n        pfn = 0"),
+    "a failed magazine drops the pfn": ("rcache", "yield from self._free_iova(cpu, pfn)\n            return", "return"),
+    "the depot is not asked when empty": ("rcache", "        while not self.acquire(rcache.lock, cpu):\n            yield\n        pfn = 0", "        if not rcache.depot:\n            return 0\n        while not self.acquire(rcache.lock, cpu):\n            yield\n        pfn = 0"),
     "a walk may start below start_pfn": ("iova", "high_pfn, low_pfn = limit_pfn, self.start_pfn", "high_pfn, low_pfn = limit_pfn, 0"),
     "the gap is not aligned": ("iova", "align_mask = U64 & -(1 << order_base_2(size))", "align_mask = U64"),
     "the limit is exclusive": ("iova", "size, limit_pfn + 1, new", "size, limit_pfn, new"),
@@ -66,14 +66,14 @@ REPLAY_MUTANTS = {
     "the cached node is chosen by limit": ("iova", "if new.hi < PFNS_BELOW_4G:", "if below_4g:"),
     "the cached node goes down": ("iova", "self.cached = node.next", "self.cached = node.next.prev.prev if node.prev.hi > PFNS_BELOW_4G else node.next"),
     "small sizes are not rounded": ("flush_queue", "pages = 1 << order_base_2(pages)", "pass"),
-    "33 pages are cached": ("iova", "if pages > BIN_PAGES:\n            return self._free_iova(cpu, pfn)", "if pages > BIN_PAGES:\n            pages = BIN_PAGES"),
-    "the flush spares the older magazines": ("iova", "            yield from self._magazine_free_pfns(cpu, cpu_rcache.prev, rcache.pages)\n", ""),
-    "the flush spares the depots": ("iova", "            yield from self._free_global_cached_iovas(cpu)\n", ""),
+    "33 pages are cached": ("rcache", "if pages > BIN_PAGES:\n            return self._free_iova(cpu, pfn)", "if pages > BIN_PAGES:\n            pages = BIN_PAGES"),
+    "the flush spares the older magazines": ("rcache", "            yield from self._magazine_free_pfns(cpu, cpu_rcache.prev, rcache.pages)\n", ""),
+    "the flush spares the depots": ("rcache", "            yield from self._free_global_cached_iovas(cpu)\n", ""),
     "the flush asks offline CPUs": ("replay", "domain.online.discard(cpu)", "pass"),
-    "a magazine is freed pfn by pfn": ("iova", "        for pfn in mag:\n", "        for pfn in mag:\n            self.release(rbtree_lock, cpu)\n            self.acquire(rbtree_lock, cpu)\n"),
-    "the work frees below the threshold": ("iova", "len(rcache.depot) > self.trim_threshold", "len(rcache.depot) >= self.trim_threshold"),
-    "the work frees the oldest": ("iova", "mags.append(rcache.depot.pop())", "mags.append(rcache.depot.pop(0))"),
-    "the work runs once": ("iova", "        if mags:\n            self.engine", "        if False:\n            self.engine"),
+    "a magazine is freed pfn by pfn": ("rcache", "        for pfn in mag:\n", "        for pfn in mag:\n            self.release(rbtree_lock, cpu)\n            self.acquire(rbtree_lock, cpu)\n"),
+    "the work frees below the threshold": ("rcache", "len(rcache.depot) > self.trim_threshold", "len(rcache.depot) >= self.trim_threshold"),
+    "the work frees the oldest": ("rcache", "mags.append(rcache.depot.pop())", "mags.append(rcache.depot.pop(0))"),
+    "the work runs once": ("rcache", "        if mags:\n            self.engine", "        if False:\n            self.engine"),
     "each push delays the work": ("replay", "if size_bin not in self.work_due:", "self.work_due.pop(size_bin, 0)\n        if True:"),
     "the works run in the bins' order": ("replay", "in engine.work_due.items() if", "in sorted(engine.work_due.items()) if"),
     "the ring holds one more": ("flush_queue", "len(entries) >= self.fq_slots - 1", "len(entries) >= self.fq_slots"),
@@ -86,8 +86,8 @@ REPLAY_MUTANTS = {
     "the timer does not flush": ("flush_queue", "self.timer_on = False\n        self.flush_iotlb(cpu)", "self.timer_on = False"),
     "the drain fills each CPU's own cache": ("flush_queue", "        for ring in self.rings:\n", "        for cpu, ring in enumerate(self.rings):\n"),
     "the drain starts at the last CPU": ("flush_queue", "in self.rings:\n", "in self.rings[::-1]:\n"),
-    "the timer is a jiffy late": ("replay", "self.timer_due = self.jiffies + _jiffies(timeout_ms, self.hz)", "self.timer_due = self.jiffies + _jiffies(timeout_ms, self.hz) + 1"),
-    "ms are rounded down to jiffies": ("replay", "int((ms * hz + 999) // 1000)", "int(ms * hz // 1000)"),
+    "the timer is a jiffy late": ("replay", "self.timer_due = self.jiffies + msecs_to_jiffies(timeout_ms, self.hz)", "self.timer_due = self.jiffies + msecs_to_jiffies(timeout_ms, self.hz) + 1"),
+    "ms are rounded down to jiffies": ("locks", "int((ms * hz + 999) // 1000)", "int(ms * hz // 1000)"),
     "32 bits are not tried first": ("flush_queue", "limit_pfn <= LIMIT_32BIT or not self.pci_32bit", "True"),
     "the 32-bit try flushes the caches": ("flush_queue", "pages, LIMIT_32BIT, False)", "pages, LIMIT_32BIT, True)"),
     "6.12 keeps trying below 4 GiB": ("flush_queue", "if self.kernel.forgets_32bit:", "if False:"),
@@ -141,7 +141,7 @@ def mutant(monkeypatch):
     """``mutant(file, old, new)``: the package with that one replacement, by module name."""
 
     def load(file: str, old: str, new: str):
-        order = ["kernels", "rbtree", "locks", "fnv", "iova", "flush_queue", "replay", "clocks", "machine"]
+        order = ["kernels", "rbtree", "locks", "fnv", "iova", "rcache", "flush_queue", "replay", "clocks", "machine"]
         loaded = {}
         for name in order[order.index(file) :] if file in order else ():
             source = (SOURCES / f"{name}.py").read_text()
