@@ -86,7 +86,7 @@ def _quoted(argument: str) -> str:
     key, _, path = argument.partition("=")
     if key not in ("points", "output") or path in ("", "null") or path[0] in "'\"":
         return argument
-    escaped = path.replace("\\", "\\\\").replace("'", "\\'") if "'" in path else path
+    escaped = path.replace("'", "\\'")
     return f"{key}='{escaped}'"
 
 

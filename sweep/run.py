@@ -64,7 +64,9 @@ def run(config: SweepConfig, library: Library, command: list[str], run_chunk: Ru
             "executor": {"kind": config.executor, "cpus": cpus},
         }
         with _folder(folder, record):
-            failed, model_s = _run_tasks(execute, columns, plan(estimate_seconds(columns), cpus), folder)
+            chunks = plan(estimate_seconds(columns), cpus)
+            print(f"{len(columns['id'])} scenarios, {len(chunks)} chunks, {cpus} CPUs", file=sys.stderr)
+            failed, model_s = _run_tasks(execute, columns, chunks, folder)
             clock.lap("run")
             record |= {"failed": [dataclasses.asdict(row) for row in failed]}
             results = output.join_chunks(folder)
@@ -109,7 +111,8 @@ def _executor(config: SweepConfig, run_chunk: RunChunk) -> contextlib.AbstractCo
 def _folder(folder: Path, record: dict[str, Any]) -> Iterator[None]:
     """The sweep's folder with its manifest, which says at the end how it ended; chunk files are gone then."""
     try:
-        (folder / output.CHUNKS).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / output.CHUNKS, ignore_errors=True)  # of a run that was killed
+        (folder / output.CHUNKS).mkdir(parents=True)
         manifest.write(folder, record)
     except OSError as error:
         raise ScenarioError(f"output: {folder} cannot be written ({error.strerror})") from None

@@ -86,7 +86,16 @@ def test_points_come_back_in_order_and_completed(tmp_path: Path) -> None:
     )
     assert {name: rows[name][1] for name in wanted} == wanted
     assert rows["softirq_residency_max_ms"].to_list() == [8.0016, 9.0017, 10.0018]
-    assert sweep_with(standin.run_chunk, *argv) == 0  # once more into the same folder
+
+
+def test_once_more_into_a_folder_that_a_killed_run_left(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    argv = (points(tmp_path / "p.csv", "a", "b"), f"output={folder}", "executor=inline")
+    assert sweep_with(standin.run_chunk, *argv) == 0
+    (folder / output.CHUNKS).mkdir()
+    table(folder).write_parquet(folder / output.CHUNKS / "000000000001.parquet")
+    assert sweep_with(standin.run_chunk, *argv) == 0
+    assert table(folder)["id"].to_list() == ["a", "b"]
 
 
 def test_another_sweep_s_folder_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,7 +222,9 @@ def test_the_model_on_a_ray_of_its_own(tmp_path: Path) -> None:
     done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "map: out/map.svg"
-    assert re.fullmatch(r"(\d+/12 scenarios .*\n)*12 of 12 scenarios in \d+ s\n", done.stderr)
+    assert re.fullmatch(
+        r"12 scenarios, \d+ chunks, \d+ CPUs\n(\d+/12 scenarios .*\n)*12 of 12 scenarios in \d+ s\n", done.stderr
+    )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     rows = table(tmp_path / "out")
