@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
+from types import GeneratorType
 from typing import Any, Protocol
 
 RBTREE, CPU, DEPOT, RING = range(4)
@@ -63,7 +64,7 @@ def msecs_to_jiffies(ms: float, hz: int) -> int:
 
 def run_alone(steps: Any) -> Any:
     """The result of kernel code where nobody else runs, so that nothing has to wait."""
-    if not isinstance(steps, Generator):
+    if not isinstance(steps, GeneratorType):
         return steps
     try:
         while True:

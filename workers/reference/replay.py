@@ -17,7 +17,7 @@ FIELDS = (
     "work_arms,work_runs,warn,max32,cached32_lo,cached_lo"
 )
 _COUNTERS = "[" + ",".join(["%d"] * (FIELDS.count(",") + 1)) + "]"
-ONE_CPU_LIMIT = 1 << 16
+MOST_CPUS = 1 << 16
 
 
 class TraceError(ValueError):
@@ -70,7 +70,7 @@ class OneThread:
         yield from ()
 
 
-def replay(lines: Iterable[str], kernel: Kernel, domain_type: type[DmaDomain] = DmaDomain) -> Iterator[str]:
+def replay(lines: Iterable[str], kernel: Kernel) -> Iterator[str]:
     """The answers to a trace's operations, one JSON line each. Raises TraceError at the first bad operation."""
     replayer: Replayer | None = None
     for number, line in enumerate(lines):
@@ -79,7 +79,7 @@ def replay(lines: Iterable[str], kernel: Kernel, domain_type: type[DmaDomain] = 
             if replayer is None:
                 if words[0] != "init":
                     raise TraceError("a trace begins with init")
-                replayer = Replayer(kernel, words, domain_type)
+                replayer = Replayer(kernel, words)
                 yield replayer.init_answer
             else:
                 yield replayer.answer(number, words)
@@ -91,14 +91,14 @@ def replay(lines: Iterable[str], kernel: Kernel, domain_type: type[DmaDomain] = 
 class Replayer:
     """One trace under way."""
 
-    def __init__(self, kernel: Kernel, words: list[str], domain_type: type[DmaDomain]) -> None:
+    def __init__(self, kernel: Kernel, words: list[str]) -> None:
         options = {name: value for name, _, value in (word.partition("=") for word in words[3:])}
         cpus, start_pfn, hz = int(words[1]), int(words[2], 0), int(options.get("hz", 1000))
-        if not 1 <= cpus <= ONE_CPU_LIMIT or hz < 1 or start_pfn < 0 or set(options) - {"hz", "fq", "nopci"}:
+        if not 1 <= cpus <= MOST_CPUS or hz < 1 or start_pfn < 0 or set(options) - {"hz", "fq", "nopci"}:
             raise TraceError("init takes CPUs, a start pfn and hz=, fq=single or nopci")
         self.engine = OneThread(cpus, hz, kernel.trim_period_ms)
         single = kernel.version >= 612 and options.get("fq") == "single"
-        self.domain = domain_type(kernel, self.engine, cpus, start_pfn, single_queue=single, pci="nopci" not in options)
+        self.domain = DmaDomain(kernel, self.engine, cpus, start_pfn, single_queue=single, pci="nopci" not in options)
         self.results: list[int] = []
         self.cpus = cpus
         sizes = ",".join(f'"{name}":{size}' for name, size in kernel.sizeof.items())
