@@ -7,34 +7,40 @@ import lzma
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from workers.reference.kernels import KERNELS
 from workers.reference.replay import TraceError, replay
 from workers.schema import ScenarioError
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ScenarioError(message)
+
+
 def main(arguments: list[str]) -> int:
     """Exit code: 0, or 2 with one sentence on stderr for bad input."""
-    parser = argparse.ArgumentParser(prog="python -m workers.reference", description="The scalar twin.")
+    parser = _Parser(prog="python -m workers.reference", description="The scalar twin.")
     commands = parser.add_subparsers(dest="command", required=True)
     trace = commands.add_parser("replay", help="answer a trace's operations on stdout, a JSON line each")
     trace.add_argument("--kernel", choices=sorted(KERNELS), required=True)
     trace.add_argument("file", type=Path, help="FILE.ops or FILE.ops.xz")
     run = commands.add_parser("run", help="run scenarios in virtual time: points=FILE.csv output=DIR")
     run.add_argument("options", nargs="*", metavar="points=FILE | output=DIR")
-    options = parser.parse_args(arguments)
     try:
+        options = parser.parse_args(arguments)
         if options.command == "replay":
             for answer in replay(_lines(options.file), KERNELS[options.kernel]):
                 sys.stdout.write(answer + "\n")
         else:
-            from workers.reference.run import run_points
-
             given = dict(_pair(text) for text in options.options)
             points, output = _wanted(given, "points"), _wanted(given, "output")
             if given:
                 raise ScenarioError(f"{next(iter(given))}: unknown option; allowed are points= and output=")
-            run_points(points, Path(output))
+            _run(points, Path(output))
     except (ScenarioError, TraceError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -42,6 +48,31 @@ def main(arguments: list[str]) -> int:
         sys.stderr.close()
         return 1
     return 0
+
+
+def _run(points: str, output: Path) -> None:
+    """Runs every scenario of the file ``points``; writes ``output``/results.parquet, whole or not at all.
+
+    One row a scenario: scenario columns, then result columns. Raises ScenarioError for bad input.
+    """
+    import polars as pl
+
+    from workers.points import read_points
+    from workers.reference.run import depot_columns, simulate_columns
+
+    scenarios = read_points(points)
+    with_depot = scenarios | depot_columns(scenarios)
+    beside = output / "results.parquet.part"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(b"")
+    except OSError as error:
+        raise ScenarioError(f"output: {output} cannot be written ({error.strerror})") from None
+    try:
+        pl.DataFrame(scenarios | simulate_columns(with_depot)).write_parquet(beside)
+        beside.replace(output / "results.parquet")
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _lines(path: Path) -> Iterator[str]:

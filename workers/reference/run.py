@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from workers.points import read_points
 from workers.policy import depot_values
 from workers.reference.machine import simulate
 from workers.results import finish
 from workers.schema import Columns, ScenarioError, to_columns
-
-
-def run_points(points: str, output: Path) -> None:
-    """Runs every scenario of the file ``points``; writes ``output``/results.parquet, whole or not at all.
-
-    One row a scenario: scenario columns, then result columns. Raises ScenarioError for bad input.
-    """
-    import polars as pl
-
-    scenarios = read_points(points)
-    with_depot = scenarios | depot_columns(scenarios)
-    beside = output / "results.parquet.part"
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(b"")
-    except OSError as error:
-        raise ScenarioError(f"output: {output} cannot be written ({error.strerror})") from None
-    try:
-        pl.DataFrame(scenarios | simulate_columns(with_depot)).write_parquet(beside)
-        beside.replace(output / "results.parquet")
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def simulate_columns(scenarios: Columns) -> Columns:

@@ -93,3 +93,19 @@ def test_command_line_refuses_in_one_sentence(tmp_path, content):
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "command"),
+        (["replay", "x.ops"], "--kernel"),
+        (["replay", "--kernel", "4.4", "x.ops"], "'4.4'"),
+        (["sing"], "'sing'"),
+    ],
+)
+def test_command_line_refuses_bad_arguments_in_one_sentence(capsys, arguments, says):
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert len(said.splitlines()) == 1
