@@ -46,7 +46,7 @@ def test_host_and_cluster_groups() -> None:
 
 
 def test_paths_are_taken_as_they_are() -> None:
-    path = "/tmp/a b[1],{2}=it's.csv"
+    path = "/data/a b[1],{2}=it's.csv"
     config = composed(f"points={path}", f"output={path}").config
     assert (config.points, config.output) == (path, path)
 
