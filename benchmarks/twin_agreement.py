@@ -3,8 +3,8 @@
     python benchmarks/twin_agreement.py TRUTH.jsonl [--cpus 64] [--rows N] [--jobs 2]
 
 TRUTH holds a line a scenario: its columns, and under ``array`` and ``list`` what the reference machine counted with
-two seeds. Each twin run uses the first seed and is compared with the range of both. All rows up to 64 CPUs are about
-560 million operations, or 20 minutes on two cores; --rows N takes the N scenarios with the fewest operations.
+two seeds. Each twin run uses the first seed and is compared with the range of both. All rows up to 64 CPUs are
+about 560 million operations: some 25 minutes of one core. --rows N takes the N scenarios with the fewest operations.
 """
 
 from __future__ import annotations
