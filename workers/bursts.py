@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import by_lane, flush_queue, lock, magazines, noise, timer
-from workers.flush_queue import part_of
+from workers import by_lane, flush_queue, in_flight, lock, magazines, noise, timer
+from workers.in_flight import SEGMENTS
 from workers.params import Params
 from workers.state import STEP_STREAM, State
 
@@ -36,7 +36,7 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     pace = pair_ns(p)[lane] * p.burst[lane]
     many = np.maximum(np.minimum(many, np.floor((until_ns[lane] - start) / pace)), 1.0)
     u = magazines.draw(s, p, rows, 16)
-    unmapped = part_of(s.row_in_flight[:, rows], many * p.burst[lane], u)
+    unmapped = in_flight.take(s.row_fifo, s.row_head, s.row_tail, rows, many * p.burst[lane], u)
     s.row_in_flight[:, rows] -= unmapped
     s.row_next_ns[rows] = start + np.where(many > 1, many * period, 0.0)
     _queue(s, p, rows, lane, unmapped, start, many, u, until_ns)
@@ -66,7 +66,8 @@ def _queue(s, p, rows, lane, unmapped, start, many, u, until_ns):  # noqa: ANN00
     strict = p.strict[lane]
     queued = np.where(strict, 0.0, unmapped)
     unmap_ns = (c["unmap_ns"] + c["lock_local_ns"])[lane]
-    done = flush_queue.queue_burst(lane, p.lanes, old, new, queued, start, unmap_ns, u)
+    slice_ns = until_ns - s.lane_now_ns
+    done = flush_queue.queue_burst(lane, p.lanes, old, new, queued, start, unmap_ns, slice_ns, u)
     s.row_ring_old[:, rows], s.row_ring_new[:, rows] = done.old, done.new
     flushes = done.flushes
     s.lane_epoch = s.lane_epoch + (flushes > 0)
@@ -77,15 +78,12 @@ def _queue(s, p, rows, lane, unmapped, start, many, u, until_ns):  # noqa: ANN00
     freed = done.freed + np.where(strict, unmapped, 0.0)
     s.count["drained_locally"] += by_lane.total(lane, np.where(strict, 0.0, done.freed.sum(0)), p.lanes)
     big = np.repeat(p.oversize[:, lane], 2, axis=0)
-    s.row_lock_frees[:, rows] += freed * big
     over = magazines.insert(s, p, rows, freed * ~big, stream=24)
-    if over.any():
-        from workers import tree
-
-        held = over * p.magazine * tree.free_one_ns(s, p, np.arange(p.lanes), True)
-        s.lane_lock_debt_ns += held + over * p.cost["lock_remote_ns"]
-        s.count["held_ns"] += held
-        s.count["acquisitions"] += over
+    pending = over + freed * big
+    if pending.any():
+        unit = lock.request_pfns(p)[:, lane]
+        s.row_requests[:, rows] += (pending[0::2] + pending[1::2]) / unit
+        s.lane_pending += by_lane.total(lane, pending, p.lanes)
 
 
 def _sizes(s: State, p: Params, rows: np.ndarray, lane: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -104,8 +102,8 @@ def _sizes(s: State, p: Params, rows: np.ndarray, lane: np.ndarray, number: np.n
 
 
 def map_from_caches(s: State, p: Params, rows: np.ndarray) -> None:
-    """Maps what loaded, prev and the depot hold; CPUs still waiting to free oversize IOVAs come first to the lock."""
-    rows = rows[s.row_lock_frees[:, rows].sum(0) == 0]
+    """Maps what loaded, prev and the depot hold; CPUs still waiting to free to the tree come to the lock first."""
+    rows = rows[s.row_requests[:, rows].sum(0) == 0]
     taken = magazines.get(s, p, rows, s.row_maps_left[:, rows], stream=32)
     _deliver(s, p, rows, taken)
 
@@ -114,18 +112,24 @@ def _deliver(s: State, p: Params, rows: np.ndarray, found: np.ndarray) -> None:
     lane = p.row_lane[rows]
     target = p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
     s.row_in_flight[:, target] += found
+    in_flight.put(s.row_fifo, s.row_head, s.row_tail, target, found, np.ceil(p.in_flight[lane] / SEGMENTS))
     s.row_maps_left[:, rows] -= found[0::2] + found[1::2]
     s.count["ops"] += by_lane.total(lane, found.sum(0), p.lanes)
 
 
-def map_from_tree(s: State, p: Params, rows: np.ndarray, length_ns: np.ndarray, capacity_ns: np.ndarray) -> None:
-    """Sends the misses (and oversize frees) to iova_rbtree_lock, as many as it serves in the slice."""
-    frees = s.row_lock_frees[:, rows].sum(0)
+def map_from_tree(s: State, p: Params, rows: np.ndarray, length_ns: np.ndarray) -> np.ndarray:
+    """Sends the misses (and frees) to iova_rbtree_lock, as many as it serves in the slice of ``length_ns`` (lanes,).
+
+    Returns the slice's length, cut to the moment at which a waiting callback gets the lock.
+    """
+    frees = s.row_requests[:, rows].sum(0)
     maps = _misses(s, p, rows)
     some = np.flatnonzero(frees + maps.sum(0))
     rows, frees, maps = rows[some], frees[some], maps[:, some]
-    frees_done, found = lock.serve(s, p, rows, frees, maps, np.maximum(capacity_ns, 0.0))
+    capacity_ns = np.maximum(length_ns - s.lane_lock_debt_ns, 0.0)
+    _, found, turn_ns = lock.serve(s, p, rows, frees, maps, capacity_ns)
     _deliver(s, p, rows, found)
+    return np.minimum(length_ns, turn_ns)
 
 
 def _misses(s: State, p: Params, rows: np.ndarray) -> np.ndarray:
@@ -139,7 +143,7 @@ def _misses(s: State, p: Params, rows: np.ndarray) -> np.ndarray:
 
 def finish(s: State, p: Params, rows: np.ndarray) -> None:
     """Closes finished bursts: the next one comes a period later, or at once if that is past."""
-    done = (s.row_maps_left[:, rows].sum(0) + s.row_lock_frees[:, rows].sum(0) == 0) & s.row_busy[rows]
+    done = (s.row_maps_left[:, rows].sum(0) + s.row_requests[:, rows].sum(0) == 0) & s.row_busy[rows]
     r = rows[done]
     lane = p.row_lane[r]
     s.row_busy[r] = False

@@ -51,6 +51,7 @@ def queue_burst(
     unmapped: np.ndarray,
     start_ns: np.ndarray,
     unmap_ns: np.ndarray,
+    slice_ns: np.ndarray,
     u: np.ndarray,
 ) -> Queued:
     """One burst of unmaps on each of n CPUs, ``unmapped`` (kinds, n), each starting at ``start_ns`` (n,).
@@ -70,9 +71,8 @@ def queue_burst(
     appended = np.clip(appended, 0.0, np.minimum(burst, np.maximum(FQ_SLOTS - held, 0.0)))
     first = part_of(unmapped, appended, u)
     rest = unmapped - first
-    # a burst beyond a whole ring fills it again and again
-    again = np.where(flushed, np.maximum(np.ceil(rest.sum(0) / FQ_SLOTS) - 1.0, 0.0), 0.0)
-    straight = part_of(rest, again * FQ_SLOTS, u)
+    again, straight = _long_bursts(lane, lanes, rest.sum(0) * flushed, unmap_ns, slice_ns, u)
+    straight = part_of(rest, straight, u)
     goes_on = flushed & (rest.sum(0) > 0)
     over = flushed & ~goes_on
     freed = old + np.where(goes_on, new + first + straight, 0.0)
@@ -80,3 +80,34 @@ def queue_burst(
     kept_new = np.where(goes_on, rest - straight, np.where(over, 0.0, new + first + rest))
     flushes = np.isfinite(flush_ns) + by_lane.total(lane, again, lanes)
     return Queued(kept_old, kept_new, freed, flushes, flush_ns, over)
+
+
+def _long_bursts(
+    lane: np.ndarray, lanes: int, left: np.ndarray, unmap_ns: np.ndarray, slice_ns: np.ndarray, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flushes (n,) of CPUs with ``left`` (n,) unmaps to go, more than a ring holds, and how many of those they free.
+
+    Other CPUs do the same: a flush by one of them within the time a ring takes to fill saves this CPU its own. With
+    r such bursts a ns and w ns to fill a ring, flushes come at the rate r q, q = exp(-r q w) (so r q w = W(r w),
+    Lambert's W); the last one before the burst's end lies an exponential time back.
+    """
+    long = left > FQ_SLOTS
+    fill_ns = FQ_SLOTS * unmap_ns
+    rate = (by_lane.total(lane, long.astype(float), lanes) / np.maximum(slice_ns, 1.0))[lane]
+    others = np.maximum(rate - 1.0 / np.maximum(slice_ns, 1.0)[lane], 0.0) * fill_ns
+    own = np.exp(-lambert_w(others))
+    times = np.maximum(np.ceil(left / FQ_SLOTS) - 1.0, 0.0)
+    flushes = np.where(long, np.floor(times * own + u), 0.0)
+    with np.errstate(divide="ignore"):
+        since = np.floor(-np.log1p(-((u * 1024.0) % 1.0)) / np.maximum(others * own / FQ_SLOTS, 1e-12))
+    since = np.where(since < left, since % FQ_SLOTS, left - times * FQ_SLOTS)
+    return flushes, np.where(long, left - since, 0.0)
+
+
+def lambert_w(x: np.ndarray) -> np.ndarray:
+    """The w >= 0 with w exp(w) = x, for x >= 0, by Newton's method; same shape."""
+    w = np.log1p(x)
+    for _ in range(6):
+        e = np.exp(w)
+        w = w - (w * e - x) / (e * (w + 1.0))
+    return w

@@ -18,6 +18,8 @@ from workers.state import STEP_STREAM, State
 
 ROUNDS_OF_FILLING = 4
 MOST_TURNS = 12
+LEAST_ROUND = 0.1
+SHORTEST_NS = 10_000.0
 SMALLEST_TURN = 2.0
 
 
@@ -51,8 +53,13 @@ def round_running(lane: np.ndarray, real: np.ndarray, u: np.ndarray, lanes: int)
     return ((end >> 20) - ((end - fixed) >> 20)).astype(float)
 
 
+def request_pfns(p: Params) -> np.ndarray:
+    """Pfns one free request takes to the tree: an oversize IOVA, or a magazine the depot refused; (classes, lanes)."""
+    return np.where(p.oversize, 1.0, p.magazine)
+
+
 class Served(NamedTuple):
-    """What the lock did for each lane in a slice; frees (kinds, lanes), the rest (classes, lanes)."""
+    """What the lock did for each lane in a slice, in requests; (classes, lanes), time (lanes,)."""
 
     frees: np.ndarray
     found: np.ndarray
@@ -62,20 +69,22 @@ class Served(NamedTuple):
 
 def serve(
     s: State, p: Params, rows: np.ndarray, frees: np.ndarray, maps: np.ndarray, capacity_ns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Serves lock requests: ``frees`` (n,) oversize frees and ``maps`` (classes, n) missed maps of ``rows`` (n,).
 
-    A CPU maps once its frees are done. Returns the frees done (n,) and the IOVAs found (kinds, n).
+    A CPU maps once its frees are done. Returns the frees done (n,), the IOVAs found (kinds, n), and the time after
+    which a waiting callback gets the lock (lanes,), inf where none does.
     ``capacity_ns`` (lanes,) is the lock time to give.
     """
     lane = p.row_lane[rows]
     lanes = p.lanes
-    pending = s.row_lock_frees[:, rows]
+    pending = s.row_requests[:, rows]
     maps_lane = by_lane.total(lane, maps, lanes)
     frees_lane = by_lane.total(lane, pending, lanes)
     freeing = by_lane.total(lane, (frees > 0).astype(float), lanes)
     waiting = by_lane.total(lane, (frees + maps.sum(0) > 0).astype(float), lanes)
-    done = _take_turns(s, p, frees_lane, maps_lane, freeing, waiting, capacity_ns)
+    most = np.where(s.lane_blocked, np.ceil(waiting * np.maximum(1.0 - s.lane_turns, LEAST_ROUND)), np.inf)
+    done = _take_turns(s, p, frees_lane, maps_lane, freeing, waiting, capacity_ns, most.copy())
     u = noise.uniform(noise.key(p.seed, s.lane_steps * 64 + 40, STEP_STREAM))
     frees_done = _hand_out_frees(s, p, rows, lane, pending, frees_lane, done.frees, u)
     ready = maps * (frees_done == frees)
@@ -106,13 +115,18 @@ def serve(
     saturated = done.frees.sum(0) + tried.sum(0) < frees_lane.sum(0) + maps_lane.sum(0)
     handover, remote = p.cost["lock_handover_ns"], p.cost["lock_remote_ns"]
     busy_ns = held + given * np.where(saturated, handover, 0.0)
+    s.lane_contended = saturated
+    turns = np.minimum(s.lane_turns, 1.0) + given / np.maximum(waiting, 1.0)
+    s.lane_turns = np.where(saturated, turns, np.maximum(turns, 0.0))
     s.lane_lock_debt_ns += busy_ns
     s.lane_request_ns = np.where(given > 0, held / np.maximum(given, 1.0), s.lane_request_ns)
     s.lane_lock_wait_ns = np.where(saturated, waiting * (s.lane_request_ns + handover), remote)
     s.count["acquisitions"] += given
     s.count["held_ns"] += held
     s.count["wait_ns"] += given * s.lane_lock_wait_ns
-    return frees_done, found
+    served_all = done.frees.sum(0) + tried.sum(0) >= most
+    turn_ns = np.where(s.lane_blocked & served_all, np.maximum(s.lane_lock_debt_ns, SHORTEST_NS), np.inf)
+    return frees_done, found, turn_ns
 
 
 def _take_turns(
@@ -123,10 +137,11 @@ def _take_turns(
     freeing: np.ndarray,
     waiting: np.ndarray,
     capacity_ns: np.ndarray,
+    most: np.ndarray,
 ) -> Served:
     """Interleaves frees and attempts, a few at a time, until all are done or the time is used up.
 
-    One free can end a search that many attempts would have paid for, so turns are small where holes are few.
+    ``most`` (lanes,) requests are served: where the callback waits for its turn, up to that. One free can end a search that many attempts would have paid for, so turns are small where holes are few.
     """
     lanes = p.lanes
     done = Served(np.zeros_like(frees), np.zeros_like(maps), np.zeros_like(maps), np.zeros(lanes))
@@ -134,7 +149,7 @@ def _take_turns(
     left_ns = capacity_ns.copy()
     handover = p.cost["lock_handover_ns"]
     for turn in range(MOST_TURNS):
-        todo = left_frees.sum(0) + left_maps.sum(0)
+        todo = np.minimum(left_frees.sum(0) + left_maps.sum(0), most)
         go = np.flatnonzero((todo > 0) & (left_ns > 0))
         if not len(go):
             break
@@ -145,13 +160,15 @@ def _take_turns(
         some_frees = np.minimum(np.floor(size * share + u), left_frees[:, go].sum(0))
         some_maps = np.minimum(size - some_frees, left_maps[:, go].sum(0))
         f = part_of(left_frees[:, go], some_frees, u)
+        pfns = _pfns_of(s, p, go, f, left_frees[:, go])
         a = part_of(left_maps[:, go], some_maps, u)
-        did = tree.turn(s, p, go, f, a, u)
+        did = tree.turn(s, p, go, pfns, a, u)
         cost = did.held_ns
         done.frees[:, go] += f
         done.found[:, go] += did.found
         done.failed[:, go] += a - did.found
         done.held_ns[go] += cost
+        most[go] -= size
         left_frees[:, go] -= f
         left_maps[:, go] -= a
         left_ns[go] -= cost + size * handover[go]
@@ -169,6 +186,16 @@ def _turn_size(
     return np.maximum(np.minimum(np.minimum(fits, todo), gentle), 1.0)
 
 
+def _pfns_of(s: State, p: Params, go: np.ndarray, frees: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Takes the pfns (kinds, n) of ``frees`` (classes, n) requests out of what is pending, low and high in proportion."""
+    pfns = frees * request_pfns(p)[:, go]
+    low, high = s.lane_pending[0::2, go], s.lane_pending[1::2, go]
+    some = np.clip(np.rint(low * frees / np.maximum(left, 1.0)), pfns - high, np.minimum(pfns, low))
+    out = np.stack((some, pfns - some), axis=1).reshape(2 * p.classes, -1)
+    s.lane_pending[:, go] -= out
+    return out
+
+
 def _hand_out_frees(
     s: State,
     p: Params,
@@ -184,6 +211,6 @@ def _hand_out_frees(
     for kind in range(len(pending)):
         if frees_lane[kind].any():
             given = fair_share(lane, pending[kind], done[kind], u)
-            s.row_lock_frees[kind, rows] -= given
+            s.row_requests[kind, rows] -= given
             total += given
     return total

@@ -19,43 +19,89 @@ def draw(s: State, p: Params, rows: np.ndarray, stream: int) -> np.ndarray:
     return noise.uniform(noise.mix(keys + p.row_cpu[rows].astype(np.uint64)))
 
 
-def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: int) -> np.ndarray:
-    """Frees ``freed`` (kinds, n) into the caches of ``rows`` (n,), each row once; magazines over (lanes,).
+def foresee(s: State, p: Params, rows: np.ndarray) -> None:
+    """Sets the magazines (classes, lanes) that ``rows`` (n,), the CPUs at work in the slice, will take from the depot.
 
-    Magazines the depot has no room for are freed to the tree; their lock hold is left to the caller.
+    While the timer fills the depot others empty it; a slice does one after the other, so what they will take
+    counts as room. ``settle`` corrects the difference.
+    """
+    lane = p.row_lane[rows]
+    demand = np.zeros((p.classes, p.lanes))
+    for k in range(p.classes):
+        kinds = slice(2 * k, 2 * k + 2)
+        coming = p.burst[lane] * p.weight[k, lane]
+        want = np.where(s.row_busy[rows], s.row_maps_left[k, rows], coming)
+        held = s.row_loaded[kinds, rows] + s.row_prev[kinds, rows]
+        freed = np.where(s.row_busy[rows], 0.0, rcache.size_of(s.row_ring_old[kinds, rows]))
+        stuck = (held[rcache.HIGH] > 0) & p.dma32_first[lane]
+        short = np.maximum(want - rcache.size_of(held) - freed, 0.0) * ~(p.oversize[k, lane] | stuck)
+        demand[k] = by_lane.total(lane, np.ceil(short / p.magazine[lane]), p.lanes)
+    s.lane_demand = demand
+
+
+def room_in_slice(s: State, p: Params) -> np.ndarray:
+    """Magazines (classes, lanes) each bin accepts in this slice, others emptying it meanwhile."""
+    return depot.room(s.lane_depot - s.lane_demand, p)
+
+
+def settle(s: State, p: Params) -> None:
+    """Frees to the tree what the depot took in the slice and nobody fetched; the callback owes the lock those turns."""
+    s.lane_demand = np.zeros_like(s.lane_demand)
+    for k in range(p.classes):
+        over = np.where(p.is_list, 0.0, np.maximum(s.lane_depot[k] - p.capacity, 0.0))
+        if over.any():
+            pfns = over * p.magazine
+            low = np.rint(over * s.lane_depot_pfns[2 * k] / np.maximum(s.lane_depot[k], 1.0))
+            freed = np.zeros_like(s.lane_depot_pfns)
+            freed[2 * k], freed[2 * k + 1] = low, pfns - low
+            held = pfns * tree.free_one_ns(s, p, np.arange(p.lanes), in_magazine=True)
+            tree.erase(s, p, freed)
+            s.lane_depot[k] -= over
+            s.lane_depot_pfns -= freed
+            s.lane_lock_debt_ns += held
+            s.lane_turns = s.lane_turns - over
+            s.count["held_ns"] += held
+            s.count["acquisitions"] += over
+
+
+def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: int) -> np.ndarray:
+    """Frees ``freed`` (kinds, n) into the caches of ``rows`` (n,), each row once.
+
+    Returns the pfns (kinds, n) of whole magazines the depot has no room for: they go to the tree, under the lock.
     Oversize kinds must be 0.
     """
     lane = p.row_lane[rows]
-    over = np.zeros(p.lanes)
+    over = np.zeros_like(freed)
     for k in range(p.classes):
+        kinds = slice(2 * k, 2 * k + 2)
         pick = np.flatnonzero(freed[2 * k] + freed[2 * k + 1])
         if not len(pick):
             continue
-        r, kinds = rows[pick], slice(2 * k, 2 * k + 2)
+        r, u = rows[pick], draw(s, p, rows[pick], stream + k)
         done = rcache.insert(
-            s.row_loaded[kinds, r], s.row_prev[kinds, r], freed[kinds, pick], p.magazine[lane[pick]],
-            draw(s, p, r, stream + k),
-        )  # fmt: skip
+            s.row_loaded[kinds, r], s.row_prev[kinds, r], freed[kinds, pick], p.magazine[lane[pick]], u
+        )
         s.row_loaded[kinds, r], s.row_prev[kinds, r] = done.loaded, done.prev
         if done.pushed.any():
-            over += _push(s, p, k, lane[pick], done)
+            over[kinds, pick] = _push(s, p, k, lane[pick], done)
     return over
 
 
 def _push(s: State, p: Params, k: int, lane: np.ndarray, done: rcache.Inserted) -> np.ndarray:
-    pushed = by_lane.total(lane, done.pushed, p.lanes)
-    pfns = by_lane.total(lane, done.pushed_pfns, p.lanes)
-    accepted = np.minimum(pushed, depot.room(s.lane_depot, p)[k])
-    over = pushed - accepted
-    kinds = slice(2 * k, 2 * k + 2)
-    over_low = np.rint(pfns[0] * over / np.maximum(pushed, 1.0))
-    freed = np.zeros_like(s.lane_depot_pfns)
-    freed[2 * k], freed[2 * k + 1] = over_low, over * p.magazine - over_low
-    s.lane_depot[k] += accepted
-    s.lane_depot_pfns[kinds] += pfns - freed[kinds]
-    arms = p.is_list & (accepted > 0) & (p.trim_period_ns > 0) & (s.lane_work_due_ns[k] == NEVER)
+    """Hands full magazines to the depot, in CPU order while it has room; pfns (2, n) of those it has not."""
+    room = room_in_slice(s, p)[k]
+    accepted = np.clip(room[lane] - by_lane.before(lane, done.pushed, p.lanes), 0.0, done.pushed)
+    refused = done.pushed - accepted
+    size = rcache.size_of(done.pushed_pfns)
+    low = np.rint(done.pushed_pfns[0] * refused / np.maximum(done.pushed, 1.0))
+    low = np.clip(low, refused * p.magazine[lane] - done.pushed_pfns[1], done.pushed_pfns[0])
+    over = np.stack((low, np.where(refused > 0, refused * p.magazine[lane], 0.0) - low))
+    over = np.where(size > 0, over, 0.0)
+    taken = by_lane.total(lane, accepted, p.lanes)
+    s.lane_depot[k] += taken
+    s.lane_depot_pfns[2 * k : 2 * k + 2] += by_lane.total(lane, done.pushed_pfns - over, p.lanes)
+    arms = p.is_list & (taken > 0) & (p.trim_period_ns > 0) & (s.lane_work_due_ns[k] == NEVER)
     s.lane_work_due_ns[k] = np.where(arms, s.lane_now_ns + p.trim_period_ns, s.lane_work_due_ns[k])
-    tree.erase(s, p, freed)
     return over
 
 

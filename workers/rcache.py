@@ -27,9 +27,14 @@ class Inserted(NamedTuple):
     pushed_pfns: np.ndarray
 
 
+def size_of(batch: np.ndarray) -> np.ndarray:
+    """Pfns in a batch (2, n): (n,)."""
+    return batch[LOW] + batch[HIGH]
+
+
 def split(batch: np.ndarray, count: np.ndarray, u: np.ndarray) -> np.ndarray:
     """``count`` of the pfns of ``batch`` (2, n) -> (2, n), its low and high ones in proportion."""
-    total = batch[LOW] + batch[HIGH]
+    total = size_of(batch)
     low = np.floor(count * batch[LOW] / np.maximum(total, 1.0) + u)
     low = np.clip(low, np.maximum(count - batch[HIGH], 0.0), np.minimum(count, batch[LOW]))
     return np.stack((low, count - low))
@@ -41,15 +46,15 @@ def insert(loaded: np.ndarray, prev: np.ndarray, freed: np.ndarray, size: np.nda
     Push to ``loaded``; when full, swap with a ``prev`` that is not; when both are full, hand ``loaded``
     (the newest) to the depot and start an empty one. Equal to inserting one pfn at a time.
     """
-    first = split(freed, np.minimum(freed.sum(0), size - loaded.sum(0)), u)
+    first = split(freed, np.minimum(size_of(freed), size - size_of(loaded)), u)
     loaded = loaded + first
     rest = freed - first
-    swap = (rest.sum(0) > 0) & (prev.sum(0) < size)
+    swap = (size_of(rest) > 0) & (size_of(prev) < size)
     loaded, prev = np.where(swap, prev, loaded), np.where(swap, loaded, prev)
-    second = split(rest, np.where(swap, np.minimum(rest.sum(0), size - loaded.sum(0)), 0.0), u)
+    second = split(rest, np.where(swap, np.minimum(size_of(rest), size - size_of(loaded)), 0.0), u)
     loaded = loaded + second
     rest = rest - second
-    pushed = np.ceil(rest.sum(0) / size)
+    pushed = np.ceil(size_of(rest) / size)
     straight = split(rest, np.maximum(pushed - 1.0, 0.0) * size, u)
     any_pushed = pushed > 0
     pushed_pfns = np.where(any_pushed, loaded + straight, 0.0)
@@ -66,7 +71,7 @@ class Popped(NamedTuple):
 
 
 def _pop(loaded: np.ndarray, want: np.ndarray, low_only: np.ndarray, u: np.ndarray) -> np.ndarray:
-    fits = np.where(low_only, loaded[LOW], loaded.sum(0))
+    fits = np.where(low_only, loaded[LOW], size_of(loaded))
     count = np.minimum(want, fits)
     any_side = split(loaded, count, u)
     return np.where(low_only, np.stack((count, np.zeros_like(count))), any_side)
@@ -79,8 +84,8 @@ def get(loaded: np.ndarray, prev: np.ndarray, want: np.ndarray, low_only: np.nda
     """
     first = _pop(loaded, want, low_only, u)
     loaded = loaded - first
-    want = want - first.sum(0)
-    swap = (want > 0) & (loaded.sum(0) == 0) & (prev.sum(0) > 0)
+    want = want - size_of(first)
+    swap = (want > 0) & (size_of(loaded) == 0) & (size_of(prev) > 0)
     loaded, prev = np.where(swap, prev, loaded), np.where(swap, loaded, prev)
     second = _pop(loaded, np.where(swap, want, 0.0), low_only, u)
     return Popped(loaded - second, prev, first + second)
@@ -91,6 +96,6 @@ def magazines_wanted(loaded: np.ndarray, prev: np.ndarray, want: np.ndarray, siz
 
     ``mixed`` (n,): the depot's magazines hold high pfns that would stop the gets, so one at a time.
     """
-    empty = (loaded.sum(0) == 0) & (prev.sum(0) == 0) & (want > 0)
+    empty = (size_of(loaded) == 0) & (size_of(prev) == 0) & (want > 0)
     many = np.where(mixed, 1.0, np.ceil(want / size))
     return np.where(empty, many, 0.0)

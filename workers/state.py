@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from workers import noise
+from workers import in_flight, noise
+from workers.in_flight import SEGMENTS
 from workers.params import Params
 from workers.phases import uniform_phases
 from workers.rbtree import BANDS
@@ -29,8 +30,11 @@ class State:
     row_next_ns: np.ndarray
     row_busy: np.ndarray
     row_in_flight: np.ndarray
+    row_fifo: np.ndarray
+    row_head: np.ndarray
+    row_tail: np.ndarray
     row_maps_left: np.ndarray
-    row_lock_frees: np.ndarray
+    row_requests: np.ndarray
     # rows: flush-queue ring (entries flushed already; entries appended since the row's epoch) and rcache
     row_ring_old: np.ndarray
     row_ring_new: np.ndarray
@@ -55,6 +59,7 @@ class State:
     # lanes: depot and its work
     lane_depot: np.ndarray
     lane_depot_pfns: np.ndarray
+    lane_demand: np.ndarray
     lane_work_due_ns: np.ndarray
     # lanes: tree (side, lane), holes (side, class, lane, band), lock
     lane_nodes: np.ndarray
@@ -62,9 +67,13 @@ class State:
     lane_holes: np.ndarray
     lane_open_pages: np.ndarray
     lane_sealed_pages: np.ndarray
+    lane_pending: np.ndarray
     lane_lock_debt_ns: np.ndarray
     lane_lock_wait_ns: np.ndarray
     lane_request_ns: np.ndarray
+    lane_turns: np.ndarray
+    lane_contended: np.ndarray
+    lane_blocked: np.ndarray
     # lanes: counters, and finished callbacks as (lane ids, durations)
     count: dict[str, np.ndarray]
     callbacks: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
@@ -98,11 +107,12 @@ def initial(p: Params) -> State:
     rows, lanes, classes = len(p.row_lane), p.lanes, p.classes
     kinds = 2 * classes
     lane = p.row_lane
-    in_flight = _fill(p)
+    fifo = _fill(p)
+    mapped = fifo.sum(1)
     nodes = np.zeros((2, lanes))
     for kind in range(kinds):
-        nodes[kind % 2] += np.bincount(lane, in_flight[kind], lanes)
-    used_pages = sum(np.bincount(lane, in_flight[2 * k], lanes) * _slot_pages(p.pages[k]) for k in range(classes))
+        nodes[kind % 2] += np.bincount(lane, mapped[kind], lanes)
+    used_pages = sum(np.bincount(lane, mapped[2 * k], lanes) * _slot_pages(p.pages[k]) for k in range(classes))
     spread_ns = np.where(p.aligned, ALIGNED_SPREAD_NS, p.period_ns)[lane]
     phase = uniform_phases(p)
     open_pages = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0) - used_pages
@@ -111,9 +121,12 @@ def initial(p: Params) -> State:
     return State(
         row_next_ns=phase * spread_ns,
         row_busy=np.zeros(rows, bool),
-        row_in_flight=in_flight,
+        row_in_flight=mapped,
+        row_fifo=fifo,
+        row_head=np.zeros(rows, np.int64),
+        row_tail=np.full(rows, SEGMENTS - 1),
         row_maps_left=np.zeros((classes, rows)),
-        row_lock_frees=np.zeros((kinds, rows)),
+        row_requests=np.zeros((classes, rows)),
         row_ring_old=np.zeros((kinds, rows)),
         row_ring_new=np.zeros((kinds, rows)),
         row_epoch=np.zeros(rows, np.int64),
@@ -135,15 +148,20 @@ def initial(p: Params) -> State:
         lane_timer_credit_ns=np.zeros(lanes),
         lane_depot=np.zeros((classes, lanes)),
         lane_depot_pfns=np.zeros((kinds, lanes)),
+        lane_demand=np.zeros((classes, lanes)),
         lane_work_due_ns=np.full((classes, lanes), NEVER),
         lane_nodes=nodes,
         lane_cached_rank=np.ones((2, lanes)),
         lane_holes=np.zeros((2, classes, lanes, BANDS)),
         lane_open_pages=np.maximum(open_pages, 0.0),
         lane_sealed_pages=np.full(lanes, NEVER),
+        lane_pending=np.zeros((kinds, lanes)),
         lane_lock_debt_ns=np.zeros(lanes),
         lane_lock_wait_ns=np.zeros(lanes),
         lane_request_ns=np.full(lanes, 500.0),
+        lane_turns=np.zeros(lanes),
+        lane_contended=np.zeros(lanes, bool),
+        lane_blocked=np.zeros(lanes, bool),
         count=count,
     )
 
@@ -154,23 +172,22 @@ def _slot_pages(pages: np.ndarray) -> np.ndarray:
 
 
 def _fill(p: Params) -> np.ndarray:
-    """IOVAs in flight (kinds, rows): sizes by weight, below 4 GiB as long as there is room."""
+    """IOVAs in flight by age (kinds, SEGMENTS, rows): sizes by weight; the first ones below 4 GiB, while it has room."""
     lane = p.row_lane
     demand = (p.weight * _slot_pages(p.pages)).sum(0) * p.in_flight * p.active
     room = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0)
     low_share = np.where(p.dma32_first, np.minimum(1.0, room / demand), 0.0)
-    out = np.zeros((2 * p.classes, len(lane)))
+    out = np.zeros((2 * p.classes, SEGMENTS, len(lane)))
     left = p.in_flight[lane].copy()
     remaining = np.ones(p.lanes)
     for k in range(p.classes):
-        share = np.where(remaining > 0, p.weight[k] / np.maximum(remaining, 1e-12), 0.0)
         u = noise.uniform(noise.key(p.seed[lane], p.row_cpu, 10 + k))
-        n = np.clip(np.floor(left * np.minimum(share, 1.0)[lane] + u), 0, left) if k < p.classes - 1 else left
-        n = np.where(p.weight[k][lane] >= remaining[lane] - 1e-9, left, n)
+        share = np.minimum(p.weight[k] / np.maximum(remaining, 1e-12), 1.0)[lane]
+        number = np.where(share > 1 - 1e-9, left, np.clip(np.floor(left * share + u), 0, left))
         v = noise.uniform(noise.key(p.seed[lane], p.row_cpu, 20 + k))
-        out[2 * k] = np.clip(np.floor(n * low_share[lane] + v), 0, n)
-        out[2 * k + 1] = n - out[2 * k]
-        left = left - n
+        low = np.clip(np.floor(number * low_share[lane] + v), 0, number)
+        out[2 * k : 2 * k + 2] = in_flight.fill(low, number)
+        left = left - number
         remaining = remaining - p.weight[k]
     return out
 

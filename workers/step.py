@@ -16,13 +16,16 @@ def step(s: State, p: Params) -> State:
     unfinished unmap and then map from their caches, the lock serves the misses, the depot work trims.
     """
     timer.fire(s, p)
-    length_ns = timer.drain(s, p, slices.length_ns(s, p))
+    length_ns = slices.length_ns(s, p)
+    magazines.foresee(s, p, bursts.actors(s, p, s.lane_now_ns + length_ns))
+    length_ns = timer.drain(s, p, length_ns)
     until_ns = s.lane_now_ns + length_ns
     rows = bursts.actors(s, p, until_ns)
     bursts.unmap(s, p, rows, until_ns)
     bursts.map_from_caches(s, p, rows)
-    capacity_ns = length_ns - s.lane_lock_debt_ns
-    bursts.map_from_tree(s, p, rows, length_ns, capacity_ns)
+    magazines.settle(s, p)
+    length_ns = bursts.map_from_tree(s, p, rows, length_ns)
+    until_ns = s.lane_now_ns + length_ns
     s.lane_lock_debt_ns += magazines.work(s, p, until_ns)
     s.lane_lock_debt_ns = np.maximum(s.lane_lock_debt_ns - length_ns, 0.0)
     s.lane_now_ns = until_ns

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import depot, magazines, tree
+from workers import magazines, tree
 from workers.flush_queue import part_of
 from workers.params import Params
 from workers.state import NEVER, State
 
 WINDOW = 128
+FINISHED = -1
 
 
 class Drain(NamedTuple):
@@ -69,37 +70,44 @@ def release(s: State, p: Params, rows: np.ndarray) -> None:
 def drain(s: State, p: Params, length_ns: np.ndarray) -> np.ndarray:
     """Lets running callbacks work for at most ``length_ns`` (lanes,); the time they took, and the lanes' slice with it.
 
-    A slice ends early where a callback ends or its window of rings is done. Lock time is returned as
-    ``lane_lock_debt_ns`` of the lane.
+    A slice ends early where a callback ends or its window of rings is done. A contended lock serves the callback
+    once for every round of the waiting CPUs (``lane_turns``), whatever time there is.
     """
+    s.lane_blocked = np.zeros(p.lanes, bool)
     lanes = np.flatnonzero(s.lane_in_callback)
     if not len(lanes):
         return length_ns
     view = _view(s, p, lanes)
+    n = np.arange(len(lanes))
     budget = length_ns[lanes] + s.lane_timer_credit_ns[lanes]
-    done_ns, cost_of_entry = _visit_times(s, p, lanes, view)
-    whole = (done_ns <= budget[:, None]) & view.exists
+    done_ns, entry_ns, requests = _visits(s, p, lanes, view)
+    turns = np.where(s.lane_contended[lanes], s.lane_turns[lanes], np.inf)
+    whole = (done_ns <= budget[:, None]) & (requests <= turns[:, None]) & view.exists
     count = whole.sum(1)
-    spent = np.where(count > 0, np.take_along_axis(done_ns, np.maximum(count - 1, 0)[:, None], 1)[:, 0], 0.0)
-    in_window = view.exists.sum(1)
-    last_window = s.lane_ring_pos[lanes] + in_window >= p.active[lanes]
+    before = np.maximum(count - 1, 0)
+    spent = np.where(count > 0, done_ns[n, before], 0.0)
+    asked = np.where(count > 0, requests[n, before], 0.0)
+    last_window = s.lane_ring_pos[lanes] + view.exists.sum(1) >= p.active[lanes]
     idle_ns = _idle_rings_ns(s, p, lanes)
-    all_done = (count == in_window) & last_window
-    ends = all_done & (spent + idle_ns <= budget)
-    moves_on = (count == in_window) & ~last_window
-    partial = _partial(view, count, np.maximum(budget - spent, 0.0), cost_of_entry, ~all_done & ~moves_on)
+    all_done = count == view.exists.sum(1)
+    ends = all_done & last_window & (spent + idle_ns <= budget)
+    moves_on = all_done & ~last_window
+    at = np.minimum(count, WINDOW - 1)
+    batch = (view.entries + view.oversize)[:, n, at] * ~all_done
+    fits = np.floor(np.maximum(budget - spent, 0.0) / entry_ns[n, at])
+    ask = np.maximum(requests[n, at] - asked, 0.0)
+    allowed = np.where(ask > 0, np.floor(batch.sum(0) * np.clip(turns - asked, 0.0, ask) / np.maximum(ask, 1e-9)), np.inf)
+    partial = part_of(batch, np.minimum(np.minimum(fits, allowed), batch.sum(0)), np.full(len(lanes), 0.5))
     _free_drained(s, p, lanes, view, whole, partial)
     s.lane_ring_pos[lanes] += count
-    spent = spent + np.where(ends, idle_ns, 0.0) + partial.sum(1) * 0.0
-    spent_partial = _partial_ns(view, count, partial, cost_of_entry)
-    used = np.clip(np.where(ends | moves_on, spent, budget), 0.0, None)
-    taken = np.maximum(np.where(ends | moves_on, used - s.lane_timer_credit_ns[lanes], length_ns[lanes]), 0.0)
-    s.lane_timer_credit_ns[lanes] = np.where(ends | moves_on, 0.0, budget - spent - spent_partial)
+    early = ends | moves_on
+    s.lane_blocked[lanes] = ~early & (allowed < np.minimum(fits, batch.sum(0)))
+    spent = spent + np.where(ends, idle_ns, 0.0)
+    left = budget - spent - partial.sum(0) * entry_ns[n, at]
     out = length_ns.copy()
-    out[lanes] = taken
-    ended = np.zeros(p.lanes, bool)
-    ended[lanes[ends]] = True
-    s.lane_ring_pos[ended] = -1  # finished: the step closes the callback once the slice is over
+    out[lanes] = np.where(early, np.maximum(spent - s.lane_timer_credit_ns[lanes], 0.0), length_ns[lanes])
+    s.lane_timer_credit_ns[lanes] = np.where(early, 0.0, np.minimum(left, np.maximum(entry_ns[n, at], idle_ns)))
+    s.lane_ring_pos[lanes[ends]] = FINISHED
     return out
 
 
@@ -123,18 +131,19 @@ def _idle_rings_ns(s: State, p: Params, lanes: np.ndarray) -> np.ndarray:
     return (p.cpus - p.active)[lanes] * each
 
 
-def _visit_times(s: State, p: Params, lanes: np.ndarray, view: Drain) -> tuple[np.ndarray, np.ndarray]:
-    """Time at which each visit ends, from now (n, WINDOW), and the cost of one more entry there (n, WINDOW)."""
+def _visits(s: State, p: Params, lanes: np.ndarray, view: Drain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """When each visit ends, from now, the cost of one entry there, and lock requests up to its end: (n, WINDOW) each."""
     c = p.cost
     entry = (c["fq_entry_remote_ns"] + c["lock_local_ns"])[lanes][:, None]
     size = p.magazine[lanes][:, None]
     handed = (c["magazine_slab_ns"] + c["lock_remote_ns"])[lanes][:, None] / size
-    wait = s.lane_lock_wait_ns[lanes][:, None]
+    wait = c["lock_remote_ns"][lanes][:, None]
     overflow = (wait + c["magazine_slab_ns"][lanes][:, None]) / size + tree.free_one_ns(s, p, lanes, True)[:, None]
     lone = wait + c["iova_slab_ns"][lanes][:, None] + tree.free_one_ns(s, p, lanes, False)[:, None]
-    room = depot.room(s.lane_depot, p)[:, lanes]
+    room = magazines.room_in_slice(s, p)[:, lanes]
     host = s.lane_timer_row[lanes]
     total = np.cumsum(view.lock_ns * view.exists, axis=1)
+    requests = np.zeros_like(total)
     marginal = np.zeros_like(total) + entry
     for k in range(p.classes):
         kinds = slice(2 * k, 2 * k + 2)
@@ -146,51 +155,40 @@ def _visit_times(s: State, p: Params, lanes: np.ndarray, view: Drain) -> tuple[n
         pushed = np.maximum(queued - own[:, None], 0.0)
         big = np.cumsum(view.oversize[kinds].sum(0), axis=1)
         total += queued * entry + pushed * handed + over * overflow + big * (entry + lone)
+        requests += over / size + big
         marginal += np.where(over > 0, overflow, 0.0) * (number > 0) + np.where(big > 0, lone, 0.0)
-    return total, marginal
-
-
-def _partial(view: Drain, count: np.ndarray, left_ns: np.ndarray, cost: np.ndarray, applies: np.ndarray) -> np.ndarray:
-    """Entries freed of the ring the callback is in the middle of: (kinds, n)."""
-    at = np.minimum(count, view.rows.shape[1] - 1)
-    batch = np.take_along_axis(view.entries + view.oversize, at[None, :, None], 2)[:, :, 0]
-    each = np.take_along_axis(cost, at[:, None], 1)[:, 0]
-    number = np.where(applies, np.floor(left_ns / each), 0.0)
-    return part_of(batch, np.minimum(number, batch.sum(0)), np.full(len(count), 0.5)).T
-
-
-def _partial_ns(view: Drain, count: np.ndarray, partial: np.ndarray, cost: np.ndarray) -> np.ndarray:
-    at = np.minimum(count, view.rows.shape[1] - 1)
-    return partial.sum(1) * np.take_along_axis(cost, at[:, None], 1)[:, 0]
+    return total, marginal, requests
 
 
 def _free_drained(s: State, p: Params, lanes: np.ndarray, view: Drain, whole: np.ndarray, partial: np.ndarray) -> None:
     taken = (view.entries + view.oversize) * whole
     at = np.minimum(whole.sum(1), WINDOW - 1)
     n = np.arange(len(lanes))
-    taken[:, n, at] += partial.T
+    taken[:, n, at] += partial
     hit = taken.sum(0) > 0
     s.row_ring_old[:, view.rows[hit]] -= taken[:, hit]
     s.row_ring_holder[view.rows[whole]] = np.repeat(s.lane_timer_row[lanes], whole.sum(1))
     total = taken.sum(2)
     s.count["drained_by_timer"][lanes] += total.sum(0)
     big = np.repeat(p.oversize[:, lanes], 2, axis=0)
-    over = magazines.insert(s, p, s.lane_timer_row[lanes], total * ~big, stream=8)
-    held = over * p.magazine * tree.free_one_ns(s, p, np.arange(p.lanes), True)
-    lone = np.zeros_like(s.lane_depot_pfns)
+    over = np.zeros_like(s.lane_depot_pfns)
+    over[:, lanes] = magazines.insert(s, p, s.lane_timer_row[lanes], total * ~big, stream=8)
+    lone = np.zeros_like(over)
     lone[:, lanes] = total * big
-    held += lone.sum(0) * tree.free_one_ns(s, p, np.arange(p.lanes), False)
-    tree.erase(s, p, lone)
-    acquisitions = over + lone.sum(0)
-    s.lane_lock_debt_ns += held + acquisitions * p.cost["lock_remote_ns"]
+    everywhere = np.arange(p.lanes)
+    held = over.sum(0) * tree.free_one_ns(s, p, everywhere, True) + lone.sum(0) * tree.free_one_ns(s, p, everywhere, False)
+    tree.erase(s, p, over + lone)
+    requests = over.sum(0) / p.magazine + lone.sum(0)
+    s.lane_turns = s.lane_turns - requests
+    s.lane_lock_debt_ns += held + requests * np.where(s.lane_contended, p.cost["lock_handover_ns"], 0.0)
     s.count["held_ns"] += held
-    s.count["acquisitions"] += acquisitions
-    s.count["wait_ns"] += acquisitions * s.lane_lock_wait_ns
+    s.count["acquisitions"] += requests
+    s.count["wait_ns"] += requests * s.lane_lock_wait_ns
 
 
 def close(s: State, p: Params) -> None:
     """Ends the callbacks whose last ring is done; runs the timer again where it is due already."""
-    ended = s.lane_in_callback & (s.lane_ring_pos < 0)
+    ended = s.lane_in_callback & (s.lane_ring_pos == FINISHED)
     if not ended.any():
         return
     lanes = np.flatnonzero(ended)

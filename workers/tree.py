@@ -60,7 +60,9 @@ def _free_side(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, count: 
 
 
 def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.ndarray, u: np.ndarray) -> Turn:
-    """``freed`` (kinds, n) single frees and ``want`` (classes, n) attempts of ``lanes`` (n,) in random order.
+    """``freed`` (kinds, n) pfns and ``want`` (classes, n) attempts of ``lanes`` (n,); single frees in random order.
+
+    Magazines are freed 128 at once, before the attempts; oversize IOVAs one at a time, between them.
 
     Attempts go below 4 GiB where the lane tries that first, else above. Holes of the own size are taken from the
     top, then the open space below the lowest node, then holes of larger sizes are split. A walk that finds
@@ -69,7 +71,10 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
     low_first = p.dma32_first[lanes]
     side = np.where(low_first, 0, 1)
     own, other = np.where(low_first, freed[0::2], freed[1::2]), np.where(low_first, freed[1::2], freed[0::2])
+    single = p.oversize[:, lanes]
     _free_side(s, p, lanes, 1 - side, other, u)
+    _free_side(s, p, lanes, side, own * ~single, u)
+    own = own * single
     sealed = s.lane_sealed_pages[lanes]
     meets = (sealed == NEVER) | ~low_first
     nodes = s.lane_nodes[side, lanes]
@@ -90,7 +95,10 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
     s.count["inserts"][lanes] += total
     s.count["walk_steps"][lanes] += passed + total
     held = visit_ns * (passed + total * (INSERT_VISITS + 1.0)) + total * p.cost["rb_insert_ns"][lanes]
-    return Turn(found, held + freed.sum(0) * free_one_ns(s, p, lanes, False))
+    singles = (freed.reshape(p.classes, 2, -1).sum(1) * single).sum(0)
+    in_magazines = freed.sum(0) - singles
+    held += singles * free_one_ns(s, p, lanes, False) + in_magazines * free_one_ns(s, p, lanes, True)
+    return Turn(found, held)
 
 
 def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.ndarray, found: np.ndarray) -> np.ndarray:
