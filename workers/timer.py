@@ -101,7 +101,7 @@ def drain(s: State, p: Params, length_ns: np.ndarray) -> np.ndarray:
     _free_drained(s, p, lanes, view, whole, partial)
     s.lane_ring_pos[lanes] += count
     early = ends | moves_on
-    s.lane_blocked[lanes] = ~early & (allowed < np.minimum(fits, batch.sum(0)))
+    s.lane_blocked[lanes] = ~all_done & (requests[n, at] > turns)
     spent = spent + np.where(ends, idle_ns, 0.0)
     left = budget - spent - partial.sum(0) * entry_ns[n, at]
     out = length_ns.copy()
