@@ -1,0 +1,37 @@
+"""First bursts come when the scalar twin's would, for the same seed."""
+
+from __future__ import annotations
+
+from tests.workers.scenarios import table
+from workers import params
+from workers.phases import uniform_phases
+from workers.reference.machine import Machine
+from workers.state import initial
+
+USUAL = {"unmap_burst": 2, "in_flight": 5, "burst_period_us": 1e6}
+ROWS = [
+    USUAL | {"cpus": 1, "seed": 3},
+    USUAL | {"cpus": 64, "active_cpus": 37, "seed": 2**40 + 1},
+    USUAL | {"cpus": 16, "iova_pages": "1,8", "seed": 7},
+    USUAL | {"cpus": 9, "iova_pages": "1:0.7,32:0.2,64:0.1", "in_flight": 11, "seed": 2**63 - 1},
+    USUAL | {"cpus": 33, "phase": "aligned", "seed": 0},
+]
+
+
+def first_bursts_of_the_twin(scenario: dict) -> list[float]:
+    """When each active CPU wakes for its first burst, in ns: a run that ends before any of them."""
+    machine = Machine(scenario | {"horizon_s": 1e-9}, scenario)
+    machine.run()
+    return machine.engine.clock[: scenario["active_cpus"]]
+
+
+def test_phases_are_the_twins():
+    columns = table(ROWS)
+    p = params.from_columns(columns)
+    first_ns = initial(p).row_next_ns
+    phases = uniform_phases(p)
+    assert 0 <= phases.min() < phases.max() < 1
+    for lane in range(len(ROWS)):
+        scenario = {name: values.tolist()[lane] for name, values in columns.items()}
+        rows = p.row_lane == lane
+        assert first_ns[rows].tolist() == first_bursts_of_the_twin(scenario)
