@@ -39,7 +39,7 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     unmapped = in_flight.take(s.row_fifo, s.row_head, s.row_tail, rows, many * p.burst[lane], u)
     s.row_in_flight[:, rows] -= unmapped
     s.row_next_ns[rows] = start + np.where(many > 1, many * period, 0.0)
-    _queue(s, p, rows, lane, unmapped, start, many, u, until_ns)
+    _queue(s, p, rows, lane, unmapped, start, u, until_ns)
     first = by_lane.least(lane, np.where(unmapped.sum(0) > 0, start, np.inf), p.lanes)
     first_row = np.full(p.lanes, -1)
     at_first = np.flatnonzero(start == first[lane])
@@ -51,7 +51,6 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     wanted = np.where(many > 1, many * p.burst[lane], np.minimum(p.burst[lane], room))
     s.row_maps_left[:, rows] = _sizes(s, p, rows, lane, np.minimum(wanted, many * p.burst[lane]))
     s.row_busy[rows] = True
-    s.count["bursts"] = s.count.get("bursts", 0) + by_lane.total(lane, many, p.lanes)
 
 
 def pair_ns(p: Params) -> np.ndarray:
@@ -60,7 +59,17 @@ def pair_ns(p: Params) -> np.ndarray:
     return c["unmap_ns"] + c["map_ns"] + 3 * c["lock_local_ns"] + c["fq_entry_local_ns"]
 
 
-def _queue(s, p, rows, lane, unmapped, start, many, u, until_ns):  # noqa: ANN001, ANN202
+def _queue(
+    s: State,
+    p: Params,
+    rows: np.ndarray,
+    lane: np.ndarray,
+    unmapped: np.ndarray,
+    start: np.ndarray,
+    u: np.ndarray,
+    until_ns: np.ndarray,
+) -> None:
+    """queue_iova() of a burst, or under iommu.strict=1 a flush and a free of each; what must go to the tree waits."""
     c = p.cost
     old, new = s.row_ring_old[:, rows], s.row_ring_new[:, rows]
     strict = p.strict[lane]
@@ -83,6 +92,7 @@ def _queue(s, p, rows, lane, unmapped, start, many, u, until_ns):  # noqa: ANN00
     if pending.any():
         unit = lock.request_pfns(p)[:, lane]
         s.row_requests[:, rows] += (pending[0::2] + pending[1::2]) / unit
+        s.row_asked_ns[rows] = start
         s.lane_pending += by_lane.total(lane, pending, p.lanes)
 
 
@@ -109,6 +119,9 @@ def map_from_caches(s: State, p: Params, rows: np.ndarray) -> None:
 
 
 def _deliver(s: State, p: Params, rows: np.ndarray, found: np.ndarray) -> None:
+    """Hands the IOVAs found (kinds, n) to the CPUs that will unmap them."""
+    some = np.flatnonzero(found.sum(0))
+    rows, found = rows[some], found[:, some]
     lane = p.row_lane[rows]
     target = p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
     s.row_in_flight[:, target] += found
@@ -127,8 +140,11 @@ def map_from_tree(s: State, p: Params, rows: np.ndarray, length_ns: np.ndarray) 
     some = np.flatnonzero(frees + maps.sum(0))
     rows, frees, maps = rows[some], frees[some], maps[:, some]
     capacity_ns = np.maximum(length_ns - s.lane_lock_debt_ns, 0.0)
-    _, found, turn_ns = lock.serve(s, p, rows, frees, maps, capacity_ns)
+    found, failed, turn_ns = lock.serve(s, p, rows, frees, maps, capacity_ns)
     _deliver(s, p, rows, found)
+    if failed.any():
+        s.row_maps_left[:, rows] -= failed
+        s.count["ops"] += by_lane.total(p.row_lane[rows], failed.sum(0), p.lanes)
     return np.minimum(length_ns, turn_ns)
 
 
@@ -143,9 +159,20 @@ def _misses(s: State, p: Params, rows: np.ndarray) -> np.ndarray:
 
 def finish(s: State, p: Params, rows: np.ndarray) -> None:
     """Closes finished bursts: the next one comes a period later, or at once if that is past."""
+    _end_spans(s, p, rows)
     done = (s.row_maps_left[:, rows].sum(0) + s.row_requests[:, rows].sum(0) == 0) & s.row_busy[rows]
     r = rows[done]
     lane = p.row_lane[r]
     s.row_busy[r] = False
     late = s.row_next_ns[r] + np.where(s.row_next_ns[r] < s.lane_now_ns[lane], p.period_ns[lane], 0.0)
     s.row_next_ns[r] = np.maximum(late, np.where(late < s.lane_now_ns[lane], s.lane_now_ns[lane], late))
+
+
+def _end_spans(s: State, p: Params, rows: np.ndarray) -> None:
+    """Interrupts stay off from queue_iova() asking for its ring until the last free it owes the tree is done."""
+    r = rows[(s.row_asked_ns[rows] > 0) & (s.row_requests[:, rows].sum(0) == 0)]
+    if len(r):
+        lane = p.row_lane[r]
+        longest = -by_lane.least(lane, s.row_asked_ns[r] - s.lane_now_ns[lane], p.lanes)
+        s.count["irqs_off_max_ns"] = np.maximum(s.count["irqs_off_max_ns"], longest)
+        s.row_asked_ns[r] = 0.0

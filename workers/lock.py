@@ -19,6 +19,7 @@ from workers.state import STEP_STREAM, State
 ROUNDS_OF_FILLING = 4
 MOST_TURNS = 12
 LEAST_ROUND = 0.1
+SINGLES_NS = 250_000.0
 SHORTEST_NS = 10_000.0
 SMALLEST_TURN = 2.0
 
@@ -72,61 +73,95 @@ def serve(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Serves lock requests: ``frees`` (n,) oversize frees and ``maps`` (classes, n) missed maps of ``rows`` (n,).
 
-    A CPU maps once its frees are done. Returns the frees done (n,), the IOVAs found (kinds, n), and the time after
-    which a waiting callback gets the lock (lanes,), inf where none does.
+    A CPU maps once its frees are done. Returns the IOVAs found (kinds, n), the maps that failed for good
+    (classes, n), and the time after which a waiting callback gets the lock (lanes,), inf where none does.
     ``capacity_ns`` (lanes,) is the lock time to give.
     """
     lane = p.row_lane[rows]
-    lanes = p.lanes
     pending = s.row_requests[:, rows]
-    maps_lane = by_lane.total(lane, maps, lanes)
-    frees_lane = by_lane.total(lane, pending, lanes)
-    freeing = by_lane.total(lane, (frees > 0).astype(float), lanes)
-    waiting = by_lane.total(lane, (frees + maps.sum(0) > 0).astype(float), lanes)
-    most = np.where(s.lane_blocked, np.ceil(waiting * np.maximum(1.0 - s.lane_turns, LEAST_ROUND)), np.inf)
-    done = _take_turns(s, p, frees_lane, maps_lane, freeing, waiting, capacity_ns, most.copy())
+    asked_maps = by_lane.total(lane, maps, p.lanes)
+    asked_frees = by_lane.total(lane, pending, p.lanes)
+    freeing = by_lane.total(lane, (frees > 0).astype(float), p.lanes)
+    waiting = by_lane.total(lane, (frees + maps.sum(0) > 0).astype(float), p.lanes)
+    most = _most(s, p, waiting)
+    done = _take_turns(s, p, asked_frees, asked_maps, freeing, waiting, capacity_ns, most.copy())
     u = noise.uniform(noise.key(p.seed, s.lane_steps * 64 + 40, STEP_STREAM))
-    frees_done = _hand_out_frees(s, p, rows, lane, pending, frees_lane, done.frees, u)
-    ready = maps * (frees_done == frees)
+    frees_done = _hand_out_frees(s, rows, lane, pending, asked_frees, done.frees, u)
+    found, failed = _hand_out_maps(p, lane, maps, frees_done == frees, done, u)
+    high, failures = _without_limit(s, p, rows, lane, found, failed)
+    served = done.frees.sum(0) + done.found.sum(0) + done.failed.sum(0)
+    left = served < asked_frees.sum(0) + asked_maps.sum(0)
+    _account(s, p, served + high.sum(0), done.held_ns, waiting, left)
+    s.count["failures"] += failures.sum(0)
+    turn_ns = np.where(s.lane_blocked & (served >= most), np.maximum(s.lane_lock_debt_ns, SHORTEST_NS), np.inf)
+    return found, failed, turn_ns
+
+
+def _most(s: State, p: Params, waiting: np.ndarray) -> np.ndarray:
+    """Requests (lanes,) to serve before a callback that waits for its turn gets it; inf where none waits."""
+    single = (p.oversize | (p.weight == 0)).all(0)  # a turn frees one IOVA, not a magazine: several may pass
+    least = np.where(single, SINGLES_NS / np.maximum(s.lane_lock_wait_ns, 1.0), LEAST_ROUND)
+    return np.where(s.lane_blocked, np.ceil(waiting * np.maximum(1.0 - s.lane_turns, least)), np.inf)
+
+
+def _hand_out_maps(
+    p: Params, lane: np.ndarray, maps: np.ndarray, ready: np.ndarray, done: Served, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shares the lane's finds and failures among the CPUs: IOVAs found (kinds, n), failed attempts (classes, n)."""
     tried = done.found + done.failed
-    found = np.zeros((2 * p.classes, len(rows)))
-    high = np.zeros_like(tried)
-    failed = np.zeros((p.classes, len(rows)))
+    found = np.zeros((2 * p.classes, len(lane)))
+    failed = np.zeros((p.classes, len(lane)))
     low_first = p.dma32_first[lane]
     for k in range(p.classes):
-        short = (by_lane.total(lane, ready[k], lanes) < tried[k])[lane]
-        tries = fair_share(lane, np.where(short, maps[k], ready[k]), tried[k], u)
+        eligible = maps[k] * ready
+        short = (by_lane.total(lane, eligible, p.lanes) < tried[k])[lane]
+        tries = fair_share(lane, np.where(short, maps[k], eligible), tried[k], u)
         got = by_lane.share_out(lane, tries, done.found[k], tried[k])
-        found[2 * k] = got * low_first
-        found[2 * k + 1] = got * ~low_first
+        found[2 * k], found[2 * k + 1] = got * low_first, got * ~low_first
         failed[k] = tries - got
-    # a failed 32-bit attempt tries again without the limit: the caches' high pfns first
+    return found, failed
+
+
+def _without_limit(
+    s: State, p: Params, rows: np.ndarray, lane: np.ndarray, found: np.ndarray, failed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What failed below 4 GiB tries the device's limit: the caches' high pfns, then the tree.
+
+    Adds to ``found`` and leaves in ``failed`` what found nothing at all; tree attempts and failures, (classes, lanes).
+    """
     popped = magazines.get(s, p, rows, failed, stream=44, limit_4g=False)
     found += popped
-    for k in range(p.classes):
-        rest = failed[k] - popped[2 * k] - popped[2 * k + 1]
-        found[2 * k + 1] += rest
-        high[k] = by_lane.total(lane, rest, lanes)
-    held = done.held_ns
+    failed -= popped[0::2] + popped[1::2]
+    high = by_lane.total(lane, failed, p.lanes)
     some = np.flatnonzero(high.sum(0))
+    failures = np.zeros_like(high)
     if len(some):
-        held[some] += tree.place_high(s, p, some, high[:, some])
-    given = done.frees.sum(0) + tried.sum(0) + high.sum(0)
-    saturated = done.frees.sum(0) + tried.sum(0) < frees_lane.sum(0) + maps_lane.sum(0)
+        placed, held = tree.place_high(s, p, some, high[:, some])
+        s.lane_lock_debt_ns[some] += held
+        s.count["held_ns"][some] += held
+        failures[:, some] = high[:, some] - placed
+        for k in range(p.classes):
+            missing = by_lane.share_out(lane, failed[k], failures[k], high[k])
+            found[2 * k + 1] += failed[k] - missing
+            failed[k] = missing
+    return high, failures
+
+
+def _account(s: State, p: Params, given: np.ndarray, held: np.ndarray, waiting: np.ndarray, left: np.ndarray) -> None:
+    """Lock time, waits and the callback's turns after ``given`` (lanes,) requests; ``left`` (lanes,): more are waiting."""
     handover, remote = p.cost["lock_handover_ns"], p.cost["lock_remote_ns"]
-    busy_ns = held + given * np.where(saturated, handover, 0.0)
-    s.lane_contended = saturated
     turns = np.minimum(s.lane_turns, 1.0) + given / np.maximum(waiting, 1.0)
-    s.lane_turns = np.where(saturated, turns, np.maximum(turns, 0.0))
-    s.lane_lock_debt_ns += busy_ns
+    s.lane_turns = np.where(left, turns, np.maximum(turns, 0.0))
+    s.lane_contended = left
+    s.lane_lock_debt_ns += held + given * np.where(left, handover, 0.0)
     s.lane_request_ns = np.where(given > 0, held / np.maximum(given, 1.0), s.lane_request_ns)
-    s.lane_lock_wait_ns = np.where(saturated, waiting * (s.lane_request_ns + handover), remote)
-    s.count["acquisitions"] += given
-    s.count["held_ns"] += held
-    s.count["wait_ns"] += given * s.lane_lock_wait_ns
-    served_all = done.frees.sum(0) + tried.sum(0) >= most
-    turn_ns = np.where(s.lane_blocked & served_all, np.maximum(s.lane_lock_debt_ns, SHORTEST_NS), np.inf)
-    return frees_done, found, turn_ns
+    s.lane_lock_wait_ns = np.where(left, waiting * (s.lane_request_ns + handover), remote)
+    c = s.count
+    c["acquisitions"] += given
+    c["held_ns"] += held
+    c["wait_ns"] += given * s.lane_lock_wait_ns
+    c["wait_max_ns"] = np.where(given > 0, np.maximum(c["wait_max_ns"], s.lane_lock_wait_ns), c["wait_max_ns"])
+    c["irqs_off_max_ns"] = np.maximum(c["irqs_off_max_ns"], c["wait_max_ns"] + s.lane_request_ns * (given > 0))
 
 
 def _take_turns(
@@ -141,7 +176,8 @@ def _take_turns(
 ) -> Served:
     """Interleaves frees and attempts, a few at a time, until all are done or the time is used up.
 
-    ``most`` (lanes,) requests are served: where the callback waits for its turn, up to that. One free can end a search that many attempts would have paid for, so turns are small where holes are few.
+    ``most`` (lanes,) requests at most. One free can end a search that many attempts would have paid for, so turns
+    are small where holes are few.
     """
     lanes = p.lanes
     done = Served(np.zeros_like(frees), np.zeros_like(maps), np.zeros_like(maps), np.zeros(lanes))
@@ -198,19 +234,18 @@ def _pfns_of(s: State, p: Params, go: np.ndarray, frees: np.ndarray, left: np.nd
 
 def _hand_out_frees(
     s: State,
-    p: Params,
     rows: np.ndarray,
     lane: np.ndarray,
     pending: np.ndarray,
-    frees_lane: np.ndarray,
+    asked: np.ndarray,
     done: np.ndarray,
     u: np.ndarray,
 ) -> np.ndarray:
-    """Credits the lane's frees to the CPUs waiting for them, kind by kind: frees done (n,)."""
+    """Credits the lane's frees (classes, lanes) to the CPUs waiting for them: frees done (n,)."""
     total = np.zeros(len(rows))
-    for kind in range(len(pending)):
-        if frees_lane[kind].any():
-            given = fair_share(lane, pending[kind], done[kind], u)
-            s.row_requests[kind, rows] -= given
+    for k in range(len(pending)):
+        if asked[k].any():
+            given = fair_share(lane, pending[k], done[k], u)
+            s.row_requests[k, rows] -= given
             total += given
     return total

@@ -25,6 +25,8 @@ def foresee(s: State, p: Params, rows: np.ndarray) -> None:
     While the timer fills the depot others empty it; a slice does one after the other, so what they will take
     counts as room. ``settle`` corrects the difference.
     """
+    matters = s.lane_in_callback & ~p.is_list
+    rows = rows[matters[p.row_lane[rows]]]
     lane = p.row_lane[rows]
     demand = np.zeros((p.classes, p.lanes))
     for k in range(p.classes):
@@ -57,6 +59,7 @@ def settle(s: State, p: Params) -> None:
             held = pfns * tree.free_one_ns(s, p, np.arange(p.lanes), in_magazine=True)
             tree.erase(s, p, freed)
             s.lane_depot[k] -= over
+            s.lane_cached[k] -= pfns
             s.lane_depot_pfns -= freed
             s.lane_lock_debt_ns += held
             s.lane_turns = s.lane_turns - over
@@ -84,6 +87,7 @@ def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: int
         s.row_loaded[kinds, r], s.row_prev[kinds, r] = done.loaded, done.prev
         if done.pushed.any():
             over[kinds, pick] = _push(s, p, k, lane[pick], done)
+    s.lane_cached += by_lane.total(lane, (freed - over)[0::2] + (freed - over)[1::2], p.lanes)
     return over
 
 
@@ -115,17 +119,18 @@ def get(
     lane = p.row_lane[rows]
     taken = np.zeros((2 * p.classes, len(rows)))
     for k in range(p.classes):
-        pick = np.flatnonzero((want[k] > 0) & ~p.oversize[k, lane])
+        low_only = p.dma32_first[lane] & limit_4g
+        stuck = low_only & (s.row_loaded[2 * k, rows] == 0) & (s.row_loaded[2 * k + 1, rows] > 0)
+        pick = np.flatnonzero((want[k] > 0) & ~p.oversize[k, lane] & ~stuck)
         if not len(pick):
             continue
-        r, kinds, ln = rows[pick], slice(2 * k, 2 * k + 2), lane[pick]
-        low_only = p.dma32_first[ln] & limit_4g
+        r, kinds, ln, low_only = rows[pick], slice(2 * k, 2 * k + 2), lane[pick], low_only[pick]
         u = draw(s, p, r, stream + k)
         own = rcache.get(s.row_loaded[kinds, r], s.row_prev[kinds, r], want[k, pick], low_only, u)
         rest = want[k, pick] - own.taken.sum(0)
         mixed = low_only & (s.lane_depot_pfns[2 * k + 1, ln] > 0)
         asked = rcache.magazines_wanted(own.loaded, own.prev, rest, p.magazine[ln], mixed)
-        loaded, more = own.loaded, 0.0
+        loaded, more = own.loaded, np.zeros_like(own.taken)
         if asked.any():
             given = _pull(s, p, k, ln, asked)
             again = rcache.get(given, np.zeros_like(given), np.where(asked > 0, rest, 0.0), low_only, u)
@@ -133,6 +138,7 @@ def get(
             more = again.taken
         s.row_loaded[kinds, r], s.row_prev[kinds, r] = loaded, own.prev
         taken[kinds, pick] = own.taken + more
+    s.lane_cached -= by_lane.total(lane, taken[0::2] + taken[1::2], p.lanes)
     return taken
 
 
@@ -165,6 +171,7 @@ def work(s: State, p: Params, until_ns: np.ndarray) -> np.ndarray:
         held += pfns * tree.free_one_ns(s, p, np.arange(p.lanes), in_magazine=True)
         tree.erase(s, p, freed)
         s.lane_depot[k] -= trimmed
+        s.lane_cached[k] -= pfns
         s.lane_depot_pfns -= freed
         s.count["acquisitions"] += trimmed
         again = np.where(trimmed > 0, s.lane_work_due_ns[k] + p.trim_period_ns, NEVER)

@@ -32,7 +32,7 @@ def run(p: Params) -> Columns:
     return _columns(out, finished, horizon_ns, cpus)
 
 
-ENDS = ("depot_end", "nodes_end", "unfinished_stay_ns")
+ENDS = ("depot_end", "nodes_end", "unfinished_stay_ns", "depot_surplus")
 
 
 def _collect(s: State, p: Params, over: np.ndarray, out: dict[str, np.ndarray]) -> None:
@@ -46,6 +46,7 @@ def _collect(s: State, p: Params, over: np.ndarray, out: dict[str, np.ndarray]) 
     out["residency_max_ns"][ids] = np.maximum(out["residency_max_ns"][ids], stay[over])
     out["depot_end"][ids] = s.lane_depot.sum(0)[over]
     out["nodes_end"][ids] = s.lane_nodes.sum(0)[over]
+    out["depot_surplus"][ids] = np.maximum((s.lane_depot_peak - p.trim_threshold).max(0), 0.0)[over]
 
 
 def _callback_columns(out: dict[str, np.ndarray], finished: list[tuple[np.ndarray, np.ndarray]], lanes: int) -> Columns:
@@ -75,7 +76,6 @@ def _callback_columns(out: dict[str, np.ndarray], finished: list[tuple[np.ndarra
 def _columns(
     out: dict[str, np.ndarray], finished: list[tuple[np.ndarray, np.ndarray]], horizon_ns: np.ndarray, cpus: np.ndarray
 ) -> Columns:
-    lanes = len(horizon_ns)
     whole = {
         "rbtree_lock_acquisitions": out["acquisitions"],
         "rbtree_erases": out["erases"],
@@ -92,12 +92,12 @@ def _columns(
         "iova_nodes_peak": out["nodes_peak"],
         "iova_nodes_end": out["nodes_end"],
         "iova_space_cached_peak_pages": out["cached_peak_pages"],
-        "depot_surplus_largest_bin": np.zeros(lanes),
+        "depot_surplus_largest_bin": out["depot_surplus"],
     }
     long_ns = out["long_stays_ns"] + np.where(out["unfinished_stay_ns"] >= 1e9, out["unfinished_stay_ns"], 0.0)
     return (
         {name: np.rint(value).astype(np.int64) for name, value in whole.items()}
-        | _callback_columns(out, finished, lanes)
+        | _callback_columns(out, finished, len(horizon_ns))
         | {
             "softirq_residency_max_ms": out["residency_max_ns"] / 1e6,
             "unfinished_stay_ms": out["unfinished_stay_ns"] / 1e6,

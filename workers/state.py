@@ -8,6 +8,7 @@ in float64, times are ns.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class State:
     row_tail: np.ndarray
     row_maps_left: np.ndarray
     row_requests: np.ndarray
+    row_asked_ns: np.ndarray
     # rows: flush-queue ring (entries flushed already; entries appended since the row's epoch) and rcache
     row_ring_old: np.ndarray
     row_ring_new: np.ndarray
@@ -55,10 +57,13 @@ class State:
     lane_callback_start_ns: np.ndarray
     lane_softirq_start_ns: np.ndarray
     lane_ring_pos: np.ndarray
+    lane_ring_since_ns: np.ndarray
     lane_timer_credit_ns: np.ndarray
     # lanes: depot and its work
     lane_depot: np.ndarray
     lane_depot_pfns: np.ndarray
+    lane_depot_peak: np.ndarray
+    lane_cached: np.ndarray
     lane_demand: np.ndarray
     lane_work_due_ns: np.ndarray
     # lanes: tree (side, lane), holes (side, class, lane, band), lock
@@ -127,6 +132,7 @@ def initial(p: Params) -> State:
         row_tail=np.full(rows, SEGMENTS - 1),
         row_maps_left=np.zeros((classes, rows)),
         row_requests=np.zeros((classes, rows)),
+        row_asked_ns=np.zeros(rows),
         row_ring_old=np.zeros((kinds, rows)),
         row_ring_new=np.zeros((kinds, rows)),
         row_epoch=np.zeros(rows, np.int64),
@@ -145,9 +151,12 @@ def initial(p: Params) -> State:
         lane_callback_start_ns=np.zeros(lanes),
         lane_softirq_start_ns=np.zeros(lanes),
         lane_ring_pos=np.zeros(lanes, np.int64),
+        lane_ring_since_ns=np.zeros(lanes),
         lane_timer_credit_ns=np.zeros(lanes),
         lane_depot=np.zeros((classes, lanes)),
         lane_depot_pfns=np.zeros((kinds, lanes)),
+        lane_depot_peak=np.zeros((classes, lanes)),
+        lane_cached=np.zeros((classes, lanes)),
         lane_demand=np.zeros((classes, lanes)),
         lane_work_due_ns=np.full((classes, lanes), NEVER),
         lane_nodes=nodes,
@@ -197,21 +206,21 @@ def take_lanes(s: State, p: Params, keep: np.ndarray) -> tuple[State, Params]:
     rows = keep[p.row_lane]
     new_row = np.cumsum(rows) - 1
 
-    def cut(name: str, value: object) -> object:
+    def cut(name: str, value: Any) -> Any:
         if not isinstance(value, np.ndarray):
             return value
         if name.startswith("row_"):
             return value[..., rows]
         return value[:, :, keep, :] if value.ndim == 4 else value[..., keep]
 
-    moved = {f.name: cut(f.name, getattr(s, f.name)) for f in fields(State)}
+    moved: dict[str, Any] = {f.name: cut(f.name, getattr(s, f.name)) for f in fields(State)}
     for name in ("lane_timer_row", "lane_last_timer_row"):
         old = moved[name]
         moved[name] = np.where(old >= 0, new_row[np.maximum(old, 0)], old)
     holder = moved["row_ring_holder"]
     moved["row_ring_holder"] = np.where(holder >= 0, new_row[np.maximum(holder, 0)], holder)
     moved["count"] = {name: value[keep] for name, value in s.count.items()}
-    params = {f.name: cut(f.name, getattr(p, f.name)) for f in fields(Params)}
+    params: dict[str, Any] = {f.name: cut(f.name, getattr(p, f.name)) for f in fields(Params)}
     params["cost"] = {name: value[keep] for name, value in p.cost.items()}
     params["row_lane"] = (np.cumsum(keep) - 1)[params["row_lane"]]
     params["first_row"] = np.concatenate(([0], np.cumsum(params["active"])[:-1]))

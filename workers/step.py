@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import bursts, lock, magazines, slices, timer
+from workers import bursts, magazines, slices, timer
 from workers.params import Params
 from workers.state import State
 
@@ -37,9 +37,9 @@ def step(s: State, p: Params) -> State:
 
 
 def record(s: State, p: Params) -> None:
-    """Keeps the peaks of depot, tree nodes and cached address space."""
-    s.count["depot_peak"] = np.maximum(s.count["depot_peak"], s.lane_depot.sum(0))
-    s.count["nodes_peak"] = np.maximum(s.count["nodes_peak"], s.lane_nodes.sum(0))
-
-
-__all__ = ["step", "lock"]
+    """Keeps the peaks of depots, tree nodes and cached address space."""
+    c = s.count
+    s.lane_depot_peak = np.maximum(s.lane_depot_peak, s.lane_depot)
+    c["depot_peak"] = np.maximum(c["depot_peak"], s.lane_depot.sum(0))
+    c["nodes_peak"] = np.maximum(c["nodes_peak"], s.lane_nodes.sum(0))
+    c["cached_peak_pages"] = np.maximum(c["cached_peak_pages"], (s.lane_cached * p.pages).sum(0))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from workers import params, results, run
-from workers.schema import Columns
+from workers.schema import DEPOT_COLUMNS, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
 
 @dataclass(frozen=True)
@@ -22,26 +22,46 @@ class ChunkReport:
 
 
 def simulate(scenarios: Columns) -> Columns:
-    """RESULT_COLUMNS of each scenario, arrays of shape (rows,), in the order given."""
-    counted = run.run(params.from_columns(scenarios))
-    return results.finish(counted, scenarios)
+    """RESULT_COLUMNS of each scenario, arrays of shape (rows,), in the order given.
+
+    ``scenarios``: scenario and depot columns, shapes (rows,). Rows that no depot can tell apart run once.
+    """
+    first, same_as = _distinct(scenarios)
+    counted = run.run(params.from_columns({name: values[first] for name, values in scenarios.items()}))
+    return results.finish({name: values[same_as] for name, values in counted.items()}, scenarios)
+
+
+def _distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to run, and for each row which of those is its own run.
+
+    Where every IOVA is oversize the rcache plays no part, so two policies give the same run.
+    """
+    names = [name for name in scenarios if name != "id"]
+    depot = {"policy", *(c.name for c in DEPOT_COLUMNS)}
+    bypasses = {text: min(parse_iova_pages(text)[0]) > RCACHE_MAX_PAGES for text in set(scenarios["iova_pages"])}
+    seen: dict[tuple[object, ...], int] = {}
+    first, same_as = [], []
+    for row, values in enumerate(zip(*(scenarios[name].tolist() for name in names), strict=True)):
+        content = dict(zip(names, values, strict=True))
+        alone = bypasses[content["iova_pages"]]
+        key = tuple(value for name, value in content.items() if not (alone and name in depot))
+        if key not in seen:
+            seen[key] = len(first)
+            first.append(row)
+        same_as.append(seen[key])
+    return np.array(first, dtype=np.int64), np.array(same_as, dtype=np.int64)
 
 
 def run_chunk(scenarios: Columns, path: str) -> ChunkReport:
     """Simulates a chunk and writes scenario and result columns to ``path`` (Parquet).
 
-    ``scenarios``: scenario and depot columns, shapes (rows,). Written beside and renamed,
-    so a file at ``path`` is always whole.
+    Written beside and renamed, so a file at ``path`` is always whole.
     """
     import polars as pl
 
     started = time.perf_counter()
-    results = simulate(scenarios)
-    table = pl.DataFrame(scenarios | results)
+    table = pl.DataFrame(scenarios | simulate(scenarios))
     beside = Path(f"{path}.part")
     table.write_parquet(beside)
     beside.replace(path)
     return ChunkReport(path, table.height, time.perf_counter() - started)
-
-
-__all__ = ["ChunkReport", "np", "run_chunk", "simulate"]

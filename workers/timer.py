@@ -52,6 +52,7 @@ def _start(s: State, p: Params, due: np.ndarray) -> None:
     s.lane_callback_start_ns = np.where(due, s.lane_now_ns, s.lane_callback_start_ns)
     s.lane_timer_due_ns = np.where(due, NEVER, s.lane_timer_due_ns)
     s.lane_ring_pos = np.where(due, 0, s.lane_ring_pos)
+    s.lane_ring_since_ns = np.where(due, s.lane_now_ns + p.cost["iotlb_flush_ns"], s.lane_ring_since_ns)
     s.lane_timer_credit_ns = np.where(due, -p.cost["iotlb_flush_ns"], s.lane_timer_credit_ns)
     s.lane_epoch = s.lane_epoch + due
     s.lane_last_flush_ns = np.where(due, s.lane_now_ns, s.lane_last_flush_ns)
@@ -99,6 +100,7 @@ def drain(s: State, p: Params, length_ns: np.ndarray) -> np.ndarray:
     allowed = np.where(ask > 0, np.floor(batch.sum(0) * np.clip(turns - asked, 0.0, ask) / np.maximum(ask, 1e-9)), np.inf)
     partial = part_of(batch, np.minimum(np.minimum(fits, allowed), batch.sum(0)), np.full(len(lanes), 0.5))
     _free_drained(s, p, lanes, view, whole, partial)
+    _time_rings(s, lanes, done_ns, count, s.lane_timer_credit_ns[lanes])
     s.lane_ring_pos[lanes] += count
     early = ends | moves_on
     s.lane_blocked[lanes] = ~all_done & (requests[n, at] > turns)
@@ -109,6 +111,19 @@ def drain(s: State, p: Params, length_ns: np.ndarray) -> np.ndarray:
     s.lane_timer_credit_ns[lanes] = np.where(early, 0.0, np.minimum(left, np.maximum(entry_ns[n, at], idle_ns)))
     s.lane_ring_pos[lanes[ends]] = FINISHED
     return out
+
+
+def _time_rings(s: State, lanes: np.ndarray, done_ns: np.ndarray, count: np.ndarray, credit_ns: np.ndarray) -> None:
+    """Keeps the longest time under one ring's lock, interrupts off; a ring may take many slices."""
+    n = np.arange(len(lanes))
+    some = count > 0
+    began = s.lane_now_ns[lanes] - credit_ns
+    first = np.where(some, began + done_ns[:, 0] - s.lane_ring_since_ns[lanes], 0.0)
+    others = np.where(np.arange(1, WINDOW) < count[:, None], np.diff(done_ns, axis=1), 0.0).max(1)
+    longest = np.maximum(first, others)
+    s.count["irqs_off_max_ns"][lanes] = np.maximum(s.count["irqs_off_max_ns"][lanes], longest)
+    reached = began + done_ns[n, np.maximum(count - 1, 0)]
+    s.lane_ring_since_ns[lanes] = np.where(some, reached, s.lane_ring_since_ns[lanes])
 
 
 def _view(s: State, p: Params, lanes: np.ndarray) -> Drain:
@@ -132,7 +147,7 @@ def _idle_rings_ns(s: State, p: Params, lanes: np.ndarray) -> np.ndarray:
 
 
 def _visits(s: State, p: Params, lanes: np.ndarray, view: Drain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """When each visit ends, from now, the cost of one entry there, and lock requests up to its end: (n, WINDOW) each."""
+    """When each visit ends, from now, the cost of an entry there, and lock requests up to its end: (n, WINDOW) each."""
     c = p.cost
     entry = (c["fq_entry_remote_ns"] + c["lock_local_ns"])[lanes][:, None]
     size = p.magazine[lanes][:, None]
@@ -176,7 +191,8 @@ def _free_drained(s: State, p: Params, lanes: np.ndarray, view: Drain, whole: np
     lone = np.zeros_like(over)
     lone[:, lanes] = total * big
     everywhere = np.arange(p.lanes)
-    held = over.sum(0) * tree.free_one_ns(s, p, everywhere, True) + lone.sum(0) * tree.free_one_ns(s, p, everywhere, False)
+    held = over.sum(0) * tree.free_one_ns(s, p, everywhere, True)
+    held += lone.sum(0) * tree.free_one_ns(s, p, everywhere, False)
     tree.erase(s, p, over + lone)
     requests = over.sum(0) / p.magazine + lone.sum(0)
     s.lane_turns = s.lane_turns - requests

@@ -17,6 +17,7 @@ from workers.state import NEVER, STEP_STREAM, State
 INSERT_VISITS = 3.0  # the start node, one of the descent, one for the cached node
 DELETE_VISITS = 2.0
 SIDES = (0, 1)
+PFNS_BELOW_48BIT = 2.0**36
 
 
 class Turn(NamedTuple):
@@ -49,7 +50,7 @@ def erase(s: State, p: Params, freed: np.ndarray) -> None:
 
 
 def _free_side(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, count: np.ndarray, u: np.ndarray) -> None:
-    """Frees ``count`` (classes, n) nodes at random ranks of one side (n,); a free above the cached node breaks the seal."""
+    """Frees ``count`` (classes, n) nodes at random ranks of a side (n,); one above the cached node breaks the seal."""
     total = count.sum(0)
     cached, moved = rbtree.free(s.lane_cached_rank[side, lanes], total)
     s.lane_cached_rank[side, lanes] = cached
@@ -106,7 +107,9 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
     nodes = s.lane_nodes[side, lanes]
     cached = s.lane_cached_rank[side, lanes]
     bounded = side == 0
-    open_pages = np.where(bounded, s.lane_open_pages[lanes], np.inf)
+    largest = slot_pages(p)[:, lanes].max(0)
+    above = np.maximum(PFNS_BELOW_48BIT - (nodes + 1.0) * largest, 0.0)
+    open_pages = np.where(bounded, s.lane_open_pages[lanes], above)
     sealed = np.where(bounded, s.lane_sealed_pages[lanes], NEVER)
     slot = slot_pages(p)[:, lanes]
     holes = [s.lane_holes[side, k, lanes] for k in range(p.classes)]
@@ -119,7 +122,7 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
         passed += walk.passed + np.where(rest > 0, (1.0 - cached) * nodes, 0.0)
         cached = np.where(rest > 0, 1.0, cached)
         from_open = np.minimum(rest, np.floor(open_pages / slot[k]))
-        open_pages = open_pages - np.where(bounded, from_open * slot[k], 0.0)
+        open_pages = open_pages - from_open * slot[k]
         got, rest = got + from_open, rest - from_open
         for larger in range(k + 1, p.classes):
             if rest.any():
@@ -150,12 +153,15 @@ def _split(larger: np.ndarray, own: np.ndarray, ratio: np.ndarray, want: np.ndar
     )
 
 
-def place_high(s: State, p: Params, lanes: np.ndarray, want: np.ndarray) -> np.ndarray:
-    """Allocates ``want`` (classes, n) IOVAs above 4 GiB, below every node where no hole fits; lock hold in ns (n,)."""
+def place_high(s: State, p: Params, lanes: np.ndarray, want: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Allocates ``want`` (classes, n) IOVAs above 4 GiB, below every node where no hole fits.
+
+    Returns those placed (classes, n) and the lock hold in ns (n,).
+    """
     found = np.zeros_like(want)
     passed = _seek(s, p, lanes, np.ones(len(lanes), int), want, found)
     total = found.sum(0)
     s.count["inserts"][lanes] += total
     s.count["walk_steps"][lanes] += passed + total
     visits = passed + total * (INSERT_VISITS + 1.0)
-    return visits * p.cost["rb_visit_ns"][lanes] + total * p.cost["rb_insert_ns"][lanes]
+    return found, visits * p.cost["rb_visit_ns"][lanes] + total * p.cost["rb_insert_ns"][lanes]
