@@ -149,9 +149,15 @@ def map_from_tree(s: State, p: Params, rows: np.ndarray, length_ns: np.ndarray) 
 
 
 def _misses(s: State, p: Params, rows: np.ndarray) -> np.ndarray:
-    """Maps (classes, n) that go to the tree now: once high pfns in ``loaded`` are used up, the caches come first again."""
+    """Maps (classes, n) that go to the tree now.
+
+    Once the high pfns in ``loaded`` are used up the caches come first again; a CPU that still frees to the tree has
+    not asked its caches yet.
+    """
     maps = s.row_maps_left[:, rows].copy()
+    frees = s.row_requests[:, rows].sum(0) > 0
     for k in range(p.classes):
+        maps[k] *= ~frees | p.oversize[k, p.row_lane[rows]]
         stuck = s.row_loaded[2 * k + 1, rows] * p.dma32_first[p.row_lane[rows]]
         maps[k] = np.where(stuck > 0, np.minimum(maps[k], stuck), maps[k])
     return maps

@@ -65,9 +65,9 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
 
     Magazines are freed 128 at once, before the attempts; oversize IOVAs one at a time, between them.
 
-    Attempts go below 4 GiB where the lane tries that first, else above. Holes of the own size are taken from the
-    top, then the open space below the lowest node, then holes of larger sizes are split. A walk that finds
-    nothing passes every node once and sets max32_alloc_size. ``u`` (n,): a uniform random number a lane.
+    Attempts go below 4 GiB where the lane tries that first, else above. Holes of the own size or larger are taken
+    from the top, then the open space below the lowest node. A walk that finds nothing passes every node once and
+    sets max32_alloc_size. ``u`` (n,): a uniform random number a lane.
     """
     low_first = p.dma32_first[lanes]
     side = np.where(low_first, 0, 1)
@@ -116,18 +116,16 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
     passed = np.zeros(len(lanes))
     for k in range(p.classes):
         tries = np.where(p.pages[k, lanes] >= sealed, 0.0, want[k])
-        walk = rbtree.fill(holes[k], cached, nodes, tries)
-        holes[k], cached = walk.holes, walk.cached
+        fitting = [holes[j] * np.floor(slot[j] / slot[k])[:, None] for j in range(k, p.classes)]
+        walk = rbtree.fill(sum(fitting), cached, nodes, tries)
+        _use(holes, fitting, walk.holes, k, slot)
+        cached = walk.cached
         got, rest = np.rint(walk.taken), tries - np.rint(walk.taken)
         passed += walk.passed + np.where(rest > 0, (1.0 - cached) * nodes, 0.0)
         cached = np.where(rest > 0, 1.0, cached)
         from_open = np.minimum(rest, np.floor(open_pages / slot[k]))
         open_pages = open_pages - from_open * slot[k]
         got, rest = got + from_open, rest - from_open
-        for larger in range(k + 1, p.classes):
-            if rest.any():
-                holes[larger], holes[k], split = _split(holes[larger], holes[k], slot[larger] / slot[k], rest)
-                got, rest = got + split, rest - split
         passed += np.where(rest > 0, nodes, 0.0)
         sealed = np.where(rest > 0, np.minimum(sealed, p.pages[k, lanes]), sealed)
         s.lane_nodes[side, lanes] += got
@@ -140,17 +138,13 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
     return passed
 
 
-def _split(larger: np.ndarray, own: np.ndarray, ratio: np.ndarray, want: np.ndarray):
-    """Takes ``want`` (n,) small slots out of larger holes (n, BANDS); what is left of one joins ``own``."""
-    have = np.rint(larger.sum(1))
-    broken = np.minimum(have, np.ceil(want / ratio))
-    got = np.minimum(want, broken * ratio)
-    share = larger / np.maximum(larger.sum(1), 1e-300)[:, None]
-    return (
-        np.maximum(larger - share * broken[:, None], 0.0),
-        own + share * (broken * ratio - got)[:, None],
-        got,
-    )
+def _use(holes: list[np.ndarray], fitting: list[np.ndarray], left: np.ndarray, k: int, slot: np.ndarray) -> None:
+    """Takes what a walk of class ``k`` used, band by band, out of its own holes first and then out of larger ones."""
+    used = np.maximum(sum(fitting) - left, 0.0)
+    for j, have in enumerate(fitting, start=k):
+        part = np.minimum(used, have)
+        holes[j] = np.maximum(holes[j] - part / np.maximum(np.floor(slot[j] / slot[k]), 1.0)[:, None], 0.0)
+        used = used - part
 
 
 def place_high(s: State, p: Params, lanes: np.ndarray, want: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
