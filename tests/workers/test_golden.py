@@ -82,7 +82,11 @@ def compared(results, policy: str) -> list[tuple[int, set[int], float, float]]:
 
 
 def test_the_recorded_scenarios_are_of_all_classes():
-    kinds = [max(stay_class(r["softirq_residency_max_ms"], 250) for r in t["array"]) for t in TRUTH]
+    hz = [t["scenario"].get("hz", 250) for t in TRUTH]
+    kinds = [
+        max(stay_class(r["softirq_residency_max_ms"], ticks) for r in t["array"])
+        for t, ticks in zip(TRUTH, hz, strict=True)
+    ]
     assert [kinds.count(kind) for kind in (0, 1, 2)] == [8, 6, 10]
 
 
@@ -117,7 +121,7 @@ def test_calm_scenarios_get_their_work_done(results, policy):
     out = results["truth", policy]
     for i, truth in enumerate(TRUTH):
         if compared(results, policy)[i][1] == {0}:
-            for name, tolerance in (("ops_completed", 0.03), ("iova_nodes_peak", 0.15)):
+            for name, tolerance in (("ops_completed", 0.05), ("iova_nodes_peak", 0.15)):
                 assert out[name][i] == pytest.approx(truth[policy][0][name], rel=tolerance), (name, i)
 
 
