@@ -12,14 +12,17 @@ from workers.in_flight import SEGMENTS
 from workers.params import Params
 from workers.state import STEP_STREAM, State
 
-UNMAP_ENTRY = 2  # locks and work beside unmap_ns: the ring lock
+SHORTEST_OP_NS = 1e-3  # costs may be 0, the time between two operations not
 
 
 def actors(s: State, p: Params, until_ns: np.ndarray) -> np.ndarray:
     """Rows (n,) with a burst due in the slice or one unfinished; the CPU inside the timer softirq waits."""
     mask = (s.row_next_ns < until_ns[p.row_lane]) | s.row_busy
-    host = s.lane_timer_row[s.lane_in_callback]
-    mask[host] = False
+    inside = s.lane_in_callback
+    mask[s.lane_timer_row[inside]] = False
+    # the callback holds the lock of the ring it is in: its CPU cannot begin to unmap
+    at = np.minimum(p.first_row + np.clip(s.lane_ring_pos, 0, p.active - 1), len(mask) - 1)[inside]
+    mask[at[~s.row_busy[at] & (s.row_ring_old[:, at].sum(0) > 0)]] = False
     return np.flatnonzero(mask)
 
 
@@ -33,7 +36,7 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     many = np.where(
         period < until_ns[lane] - s.lane_now_ns[lane], np.floor((until_ns[lane] - start) / period) + 1.0, 1.0
     )
-    pace = pair_ns(p)[lane] * p.burst[lane]
+    pace = np.maximum(pair_ns(p)[lane], SHORTEST_OP_NS) * p.burst[lane]
     many = np.maximum(np.minimum(many, np.floor((until_ns[lane] - start) / pace)), 1.0)
     u = magazines.draw(s, p, rows, 16)
     unmapped = in_flight.take(s.row_fifo, s.row_head, s.row_tail, rows, many * p.burst[lane], u)
@@ -48,8 +51,7 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     s.count["ops"] += by_lane.total(lane, unmapped.sum(0), p.lanes)
     target = p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
     room = np.maximum(2.0 * p.in_flight[lane] - s.row_in_flight[:, target].sum(0), 0.0)
-    wanted = np.where(many > 1, many * p.burst[lane], np.minimum(p.burst[lane], room))
-    s.row_maps_left[:, rows] = _sizes(s, p, rows, lane, np.minimum(wanted, many * p.burst[lane]))
+    s.row_maps_left[:, rows] = _sizes(s, p, rows, lane, np.minimum(many * p.burst[lane], room))
     s.row_busy[rows] = True
 
 
@@ -74,7 +76,7 @@ def _queue(
     old, new = s.row_ring_old[:, rows], s.row_ring_new[:, rows]
     strict = p.strict[lane]
     queued = np.where(strict, 0.0, unmapped)
-    unmap_ns = (c["unmap_ns"] + c["lock_local_ns"])[lane]
+    unmap_ns = np.maximum(c["unmap_ns"] + c["lock_local_ns"], SHORTEST_OP_NS)[lane]
     slice_ns = until_ns - s.lane_now_ns
     done = flush_queue.queue_burst(lane, p.lanes, old, new, queued, start, unmap_ns, slice_ns, u)
     s.row_ring_old[:, rows], s.row_ring_new[:, rows] = done.old, done.new
@@ -92,7 +94,7 @@ def _queue(
     if pending.any():
         unit = lock.request_pfns(p)[:, lane]
         s.row_requests[:, rows] += (pending[0::2] + pending[1::2]) / unit
-        s.row_asked_ns[rows] = start
+        s.row_asked_ns[rows] = np.where((pending > 0).any(0), start, s.row_asked_ns[rows])
         s.lane_pending += by_lane.total(lane, pending, p.lanes)
 
 

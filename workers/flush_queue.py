@@ -67,7 +67,7 @@ def queue_burst(
     moment = flush_ns[lane]
     flushed = np.isfinite(moment)
     with np.errstate(invalid="ignore"):
-        appended = np.where(flushed, np.floor((moment - start_ns) / unmap_ns), burst)
+        appended = np.where(flushed, np.floor((moment - start_ns) / unmap_ns + 1e-9), burst)
     appended = np.clip(appended, 0.0, np.minimum(burst, np.maximum(FQ_SLOTS - held, 0.0)))
     first = part_of(unmapped, appended, u)
     rest = unmapped - first
@@ -75,8 +75,9 @@ def queue_burst(
     straight = part_of(rest, straight, u)
     goes_on = flushed & (rest.sum(0) > 0)
     over = flushed & ~goes_on
-    freed = old + np.where(goes_on, new + first + straight, 0.0)
-    kept_old = np.where(over, new + first, 0.0)
+    asked = burst > 0  # a CPU that unmaps nothing does not look at its ring
+    freed = np.where(asked, old, 0.0) + np.where(goes_on, new + first + straight, 0.0)
+    kept_old = np.where(asked, 0.0, old) + np.where(over, new + first, 0.0)
     kept_new = np.where(goes_on, rest - straight, np.where(over, 0.0, new + first + rest))
     flushes = np.isfinite(flush_ns) + by_lane.total(lane, again, lanes)
     return Queued(kept_old, kept_new, freed, flushes, flush_ns, over)

@@ -21,6 +21,7 @@ MOST_TURNS = 12
 LEAST_ROUND = 0.1
 SINGLES_NS = 250_000.0
 SHORTEST_NS = 10_000.0
+SHORTEST_OP_NS = 1e-3  # costs may be 0, the time between two requests not
 SMALLEST_TURN = 2.0
 
 
@@ -40,17 +41,19 @@ def fair_share(lane: np.ndarray, want: np.ndarray, served: np.ndarray, u: np.nda
 
 
 def round_running(lane: np.ndarray, real: np.ndarray, u: np.ndarray, lanes: int) -> np.ndarray:
-    """Whole numbers (n,) whose running sums within a lane follow those of ``real`` (n,); ``u`` (lanes,) offsets them."""
+    """Whole numbers (n,) whose running sums in a lane follow those of ``real`` (n,); ``u`` (lanes,) offsets them."""
     starts = np.flatnonzero(np.diff(lane, prepend=-1))
     whole = np.zeros(len(real))
     if not len(real):
         return whole
-    # scaled to integers, so that a lane's running sum does not depend on the lanes before it
+    # in fixed point, so that a lane's running sum does not depend on the lanes before it; the offset keeps clear of
+    # the ends, where the rounding of each row could lose or add a whole one
     fixed = np.rint(real * 2.0**20).astype(np.int64)
+    slack = np.bincount(lane, minlength=lanes)
     running = np.cumsum(fixed)
     base = np.zeros(lanes, np.int64)
     base[lane[starts]] = running[starts] - fixed[starts]
-    end = running - base[lane] + np.rint(u[lane] * 2.0**20).astype(np.int64)
+    end = running - base[lane] + np.rint((slack + u * (2.0**20 - 2 * slack))[lane]).astype(np.int64)
     return ((end >> 20) - ((end - fixed) >> 20)).astype(float)
 
 
@@ -148,7 +151,7 @@ def _without_limit(
 
 
 def _account(s: State, p: Params, given: np.ndarray, held: np.ndarray, waiting: np.ndarray, left: np.ndarray) -> None:
-    """Lock time, waits and the callback's turns after ``given`` (lanes,) requests; ``left`` (lanes,): more are waiting."""
+    """Lock time, waits and the callback's turns after ``given`` (lanes,) requests; ``left`` (lanes,): more wait."""
     handover, remote = p.cost["lock_handover_ns"], p.cost["lock_remote_ns"]
     turns = np.minimum(s.lane_turns, 1.0) + given / np.maximum(waiting, 1.0)
     s.lane_turns = np.where(left, turns, np.maximum(turns, 0.0))
@@ -216,14 +219,14 @@ def _turn_size(
     s: State, p: Params, go: np.ndarray, todo: np.ndarray, left_ns: np.ndarray, mixed: np.ndarray
 ) -> np.ndarray:
     """Requests of the next turn (n,): what the time left allows; few where frees and attempts meet few holes."""
-    fits = np.ceil(left_ns / (s.lane_request_ns[go] + p.cost["lock_handover_ns"][go]))
+    fits = np.ceil(left_ns / np.maximum(s.lane_request_ns[go] + p.cost["lock_handover_ns"][go], SHORTEST_OP_NS))
     holes = s.lane_holes[0][:, go].sum((0, 2)) + s.lane_holes[1][:, go].sum((0, 2))
     gentle = np.where(mixed, np.floor(SMALLEST_TURN + holes / 4.0), np.inf)
     return np.maximum(np.minimum(np.minimum(fits, todo), gentle), 1.0)
 
 
 def _pfns_of(s: State, p: Params, go: np.ndarray, frees: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Takes the pfns (kinds, n) of ``frees`` (classes, n) requests out of what is pending, low and high in proportion."""
+    """Takes the pfns (kinds, n) of ``frees`` (classes, n) requests out of what is pending, by side in proportion."""
     pfns = frees * request_pfns(p)[:, go]
     low, high = s.lane_pending[0::2, go], s.lane_pending[1::2, go]
     some = np.clip(np.rint(low * frees / np.maximum(left, 1.0)), pfns - high, np.minimum(pfns, low))

@@ -31,6 +31,7 @@ def depot_values(name: str, policy: Mapping[str, Any], cpus: int) -> dict[str, A
     if odd:
         raise ScenarioError(f"policy {name}: {odd[0]} is unknown or missing; its keys are {', '.join(POLICY_KEYS)}")
     values = dict(policy)
+    values["depot_capacity"] = check_value(column("depot_capacity"), values["depot_capacity"])
     for key in ("depot_capacity_per_cpu", "trim_threshold_per_cpu"):
         values[key] = check_value(_PER_CPU, values[key]) * cpus
     values["depot_capacity"] = max(values["depot_capacity"], values.pop("depot_capacity_per_cpu"))

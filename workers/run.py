@@ -11,6 +11,11 @@ from workers.state import COUNTERS, State, initial, take_lanes
 from workers.step import step
 
 FEWER = 0.8
+"""Share of lanes still running below which the batch is packed."""
+
+GONE = -1
+"""Place of a lane whose results are collected: what it still does counts nowhere."""
+
 
 
 def run(p: Params) -> Columns:
@@ -21,14 +26,21 @@ def run(p: Params) -> Columns:
     s = initial(p)
     horizon_ns = p.horizon_ns
     cpus = p.cpus
+    running = np.ones(lanes, bool)
     while p.lanes:
         s = step(s, p)
-        over = s.lane_now_ns >= p.horizon_ns
-        if over.any() and (over.all() or over.mean() > 1 - FEWER):
+        over = running & (s.lane_now_ns >= p.horizon_ns)
+        if over.any():
             _collect(s, p, over, out)
             finished += s.callbacks
             s.callbacks = []
-            s, p = take_lanes(s, p, ~over)
+            running &= ~over
+            s.lane_id[over] = GONE
+        if running.mean() < FEWER:
+            finished += s.callbacks
+            s.callbacks = []
+            s, p = take_lanes(s, p, running)
+            running = running[running]
     return _columns(out, finished, horizon_ns, cpus)
 
 
@@ -52,6 +64,7 @@ def _collect(s: State, p: Params, over: np.ndarray, out: dict[str, np.ndarray]) 
 def _callback_columns(out: dict[str, np.ndarray], finished: list[tuple[np.ndarray, np.ndarray]], lanes: int) -> Columns:
     ids = np.concatenate([f[0] for f in finished]) if finished else np.zeros(0, int)
     ns = np.concatenate([f[1] for f in finished]) if finished else np.zeros(0)
+    ids, ns = ids[ids != GONE], ns[ids != GONE]
     order = np.lexsort((ns, ids))
     ids, ns = ids[order], ns[order]
     number = np.bincount(ids, minlength=lanes)

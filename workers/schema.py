@@ -186,18 +186,32 @@ def check_value(col: Column, value: Any) -> Any:
             raise ScenarioError(f"{col.name}: {value!r} was given; allowed are {', '.join(col.choices)}")
         return str(value)
     number = "a whole number" if col.kind is int else "a number"
-    rule = f"allowed is {number} from {col.low:g} to {col.high:g}"
+    form = "" if col.kind is int else "g"
+    rule = f"allowed is {number} from {col.low:{form}} to {col.high:{form}}"
     try:
-        as_float = float(value)
-        if isinstance(value, bool) or not col.low <= as_float <= col.high:  # NaN fails every comparison
+        if isinstance(value, bool):
             raise ValueError
-        if col.kind is int:
-            if as_float != math.floor(as_float):
-                raise ValueError
-            return int(value) if not isinstance(value, (str, float)) else int(as_float)
-    except (TypeError, ValueError):
+        checked = _whole(value) if col.kind is int else float(value)
+        if not col.low <= checked <= col.high:  # NaN fails every comparison
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
         raise ScenarioError(f"{col.name}: {value!r} was given; {rule}") from None
-    return as_float
+    return checked
+
+
+def _whole(value: Any) -> int:
+    """``value`` as a whole number, digit by digit: a float holds no more than 2^53 of them exactly.
+
+    Raises TypeError, ValueError or OverflowError where it is none.
+    """
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            value = float(value)  # "8.0" and "1e3" are whole numbers too
+    if value != math.floor(value):
+        raise ValueError
+    return int(value)
 
 
 def check_row(row: dict[str, Any]) -> None:
@@ -290,7 +304,7 @@ def _check_column(col: Column, values: Sequence[Any] | np.ndarray, default: np.n
     array = np.asarray(values)
     if col.kind in (int, float) and array.dtype.kind in "iuf" and array.size:
         whole = col.kind is float or array.dtype.kind in "iu" or bool((array == np.floor(array)).all())
-        if whole and col.low <= array.min() and array.max() <= col.high:  # NaN fails both
+        if whole and col.low <= array.min().item() and array.max().item() <= col.high:  # NaN fails both
             return array.astype(col.kind)
     out, checked = default.copy(), {}
     for row, value in enumerate(array.tolist() if isinstance(values, np.ndarray) else values):

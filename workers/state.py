@@ -181,7 +181,7 @@ def _slot_pages(pages: np.ndarray) -> np.ndarray:
 
 
 def _fill(p: Params) -> np.ndarray:
-    """IOVAs in flight by age (kinds, SEGMENTS, rows): sizes by weight; the first ones below 4 GiB, while it has room."""
+    """IOVAs in flight by age (kinds, SEGMENTS, rows): sizes by weight; the first lie below 4 GiB, while it has room."""
     lane = p.row_lane
     demand = (p.weight * _slot_pages(p.pages)).sum(0) * p.in_flight * p.active
     room = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0)

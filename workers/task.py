@@ -40,7 +40,8 @@ def _distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:
     depot = {"policy", *(c.name for c in DEPOT_COLUMNS)}
     bypasses = {text: min(parse_iova_pages(text)[0]) > RCACHE_MAX_PAGES for text in set(scenarios["iova_pages"])}
     seen: dict[tuple[object, ...], int] = {}
-    first, same_as = [], []
+    first: list[int] = []
+    same_as: list[int] = []
     for row, values in enumerate(zip(*(scenarios[name].tolist() for name in names), strict=True)):
         content = dict(zip(names, values, strict=True))
         alone = bypasses[content["iova_pages"]]

@@ -18,6 +18,7 @@ from workers.state import NEVER, State
 
 WINDOW = 128
 FINISHED = -1
+SHORTEST_OP_NS = 1e-3
 
 
 class Drain(NamedTuple):
@@ -95,9 +96,10 @@ def drain(s: State, p: Params, length_ns: np.ndarray) -> np.ndarray:
     moves_on = all_done & ~last_window
     at = np.minimum(count, WINDOW - 1)
     batch = (view.entries + view.oversize)[:, n, at] * ~all_done
-    fits = np.floor(np.maximum(budget - spent, 0.0) / entry_ns[n, at])
+    fits = np.floor(np.maximum(budget - spent, 0.0) / np.maximum(entry_ns[n, at], SHORTEST_OP_NS))
     ask = np.maximum(requests[n, at] - asked, 0.0)
-    allowed = np.where(ask > 0, np.floor(batch.sum(0) * np.clip(turns - asked, 0.0, ask) / np.maximum(ask, 1e-9)), np.inf)
+    granted = np.minimum(np.maximum(turns - asked, 0.0), ask)
+    allowed = np.where(ask > 0, np.floor(batch.sum(0) * granted / np.maximum(ask, 1e-9)), np.inf)
     partial = part_of(batch, np.minimum(np.minimum(fits, allowed), batch.sum(0)), np.full(len(lanes), 0.5))
     _free_drained(s, p, lanes, view, whole, partial)
     _time_rings(s, lanes, done_ns, count, s.lane_timer_credit_ns[lanes])
