@@ -1,44 +1,34 @@
-"""Cuts a table of scenarios into chunks, each a task of a second or so."""
+"""Cuts a table of scenarios into chunks, each a task of one worker."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
 from workers.schema import Columns
 
-MAX_ROWS = 1024
-"""Lanes of one chunk: more make no scenario cheaper, but hold more memory."""
+FEWEST_ROWS = 128
+"""A chunk of fewer costs noticeably more a scenario: the lanes of a batch share numpy's cost per call."""
 
-SHORTEST_S, LONGEST_S = 0.5, 5.0
-TASKS_PER_CPU = 8
-"""Tasks each CPU should get at least, so that the last ones do not leave others waiting."""
-
-
-LANE_SECONDS_PER_S = 1000.0
-"""Virtual time of one scenario that the model simulates in a second."""
-
-
-def estimate_seconds(columns: Columns) -> np.ndarray:
-    """Run time of each scenario in its batch, in seconds, shape (rows,)."""
-    return columns["horizon_s"] / LANE_SECONDS_PER_S
+MOST_ROWS = 512
+"""A chunk of more costs no less a scenario, but shows progress later and loses more with its worker."""
 
 
 def plan(seconds: np.ndarray, cpus: int) -> list[range]:
-    """Rows of each chunk, in input order, all of them once.
+    """Rows of each chunk, in input order, all of them once; chunks of about equal cost.
 
-    ``seconds``: estimated run time of each scenario, shape (rows,). A chunk holds at most MAX_ROWS rows and, but
-    for a single dearer row, what takes LONGEST_S; less where ``cpus`` would otherwise run short of tasks.
+    ``seconds``: estimated run time of each scenario, shape (rows,). Every CPU gets a chunk as long as there are
+    rows, and two where they stay above FEWEST_ROWS; chunks of MOST_ROWS on average where there are many.
     """
-    target_s = float(np.clip(seconds.sum() / (TASKS_PER_CPU * cpus), SHORTEST_S, LONGEST_S))
-    chunks, first, spent_s = [], 0, 0.0
-    for row, cost_s in enumerate(seconds.tolist()):
-        if row > first and (spent_s + cost_s > target_s or row - first == MAX_ROWS):
-            chunks.append(range(first, row))
-            first, spent_s = row, 0.0
-        spent_s += cost_s
-    if len(seconds):
-        chunks.append(range(first, len(seconds)))
-    return chunks
+    rows = len(seconds)
+    if not rows:
+        return []
+    number = max(min(cpus, rows), min(2 * cpus, rows // FEWEST_ROWS), -(-rows // MOST_ROWS))
+    done_s = np.cumsum(np.maximum(seconds, 1e-9))
+    edges = np.searchsorted(done_s, done_s[-1] * np.arange(1, number) / number, side="left") + 1
+    bounds = np.unique(np.clip([0, *edges, rows], 0, rows)).tolist()
+    return [range(first, after) for first, after in pairwise(bounds)]
 
 
 def rows_of(columns: Columns, rows: range) -> Columns:

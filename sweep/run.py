@@ -16,7 +16,7 @@ from typing import Any
 
 from sweep import manifest, output
 from sweep.aggregate import write_summary
-from sweep.chunks import estimate_seconds, plan, rows_of
+from sweep.chunks import plan, rows_of
 from sweep.config import Library, SweepConfig, given
 from sweep.executor import Execute, FailedRow, RunChunk, Task, inline
 from sweep.grid import expand, notes
@@ -26,7 +26,7 @@ from sweep.progress import Progress
 from sweep.summary_table import render
 from workers.points import read_points
 from workers.schema import Columns, ScenarioError
-from workers.task import run_chunk
+from workers.task import estimate_seconds, run_chunk
 
 EXECUTORS = ("ray", "inline")
 COMPLETE, FAILED_POINTS = 0, 1
