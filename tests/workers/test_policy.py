@@ -57,7 +57,6 @@ def test_no_key_may_be_missing(key):
         depot_values("mine", {k: v for k, v in ARRAY.items() if k != key}, 8)
 
 
-@pytest.mark.xfail(reason="the larger of both hides it")
 def test_a_negative_capacity_is_refused():
     with pytest.raises(ScenarioError, match="depot_capacity: -1 was given"):
         depot_values("mine", ARRAY | {"depot_capacity": -1}, 8)
