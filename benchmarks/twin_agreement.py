@@ -2,64 +2,48 @@
 
     python benchmarks/twin_agreement.py TRUTH.jsonl [--cpus 64] [--rows N] [--jobs 2]
 
-TRUTH holds a line a scenario: its columns, and under ``array`` and ``list`` what the reference machine counted with
-two seeds. Each twin run uses the first seed and is compared with the range of both. All rows up to 64 CPUs are
-about 560 million operations: some 25 minutes of one core. --rows N takes the N scenarios with the fewest operations.
+TRUTH is described in benchmarks/truth.py. Each twin run uses the first seed and is compared with the range of both.
+All rows up to 64 CPUs are about 560 million operations: some 25 minutes of one core. --rows N takes the N scenarios
+with the fewest operations.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.truth import Case, Row, TruthError, columns, error, read_cases, residency_class
 from workers.reference.machine import simulate
-from workers.reference.run import depot_columns
-from workers.results import rearm_period_ms
-from workers.schema import complete_columns, complete_row
 
-Row = dict[str, Any]
-FLOORS = {"callback_mean_ms": 0.02}
-DECIMALS = {"irqs_off_max_ms": 4, "softirq_residency_max_ms": 2, "rbtree_lock_wait_mean_us": 2}
+RESIDENCY = "softirq_residency_max_ms"
+DECIMALS = {"irqs_off_max_ms": 4, RESIDENCY: 2, "rbtree_lock_wait_mean_us": 2}
 
 
-def run_twin(case: tuple[Row, str]) -> tuple[Row, float]:
-    """The twin's counters of a scenario under a policy, and the seconds they took."""
-    scenario, policy = case
-    columns = complete_columns({name: [value] for name, value in (scenario | {"policy": policy}).items()})
-    depot = {name: values.tolist()[0] for name, values in depot_columns(columns).items()}
+def run_twin(case: Case) -> tuple[Row, float]:
+    """The twin's counters of a case, and the seconds they took."""
+    table = columns([case])
+    row = {name: values.tolist()[0] for name, values in table.items()}
     started = time.process_time()
-    return simulate(complete_row(scenario | {"policy": policy}), depot), time.process_time() - started
+    return simulate(row, row), time.process_time() - started
 
 
 def distance(name: str, twin: Row, truth: list[Row], offset: float = 0.0) -> float:
     """Relative distance of the twin's figure from the range of the seeds; 0 within it, or within its decimals."""
     figures = [row[name] - offset for row in truth]
-    given = twin[name] - offset
-    nearest = min(max(given, min(figures)), max(figures))
-    if abs(given - nearest) <= rounding(name, nearest):
-        return 0.0
-    return abs(given - nearest) / max(abs(nearest), FLOORS.get(name, 1e-12))
+    return abs(error(twin[name] - offset, figures, rounding(name, figures[0])))
 
 
 def rounding(name: str, figure: float) -> float:
     """Half of the last decimal the truth file carries."""
     return 0.51 * 10.0 ** -DECIMALS.get(name, 1 if name.endswith("max_us") else 3) if isinstance(figure, float) else 0.0
-
-
-def residency_class(row: Row, hz: int) -> int:
-    """0 below the re-arm period, 1 below 1 s, 2 from there."""
-    residency_ms = row["softirq_residency_max_ms"]
-    return int(residency_ms >= rearm_period_ms(np.asarray(hz))) + int(residency_ms >= 1000)
 
 
 def differing(twin: Row, first_seed: Row, policy: str) -> list[str]:
@@ -74,7 +58,7 @@ def share(values: Iterable[float], most: float) -> str:
 
 
 def report(cases: list[tuple[Row, str, list[Row], Row]]) -> None:
-    """Prints the comparison. ``cases``: scenario, policy, the two seeds' rows, the twin's row."""
+    """Prints the comparison. ``cases``: those of the truth file, each with the twin's row at its end."""
     apart = [(s["id"], p, differing(twin, truth[0], p)) for s, p, truth, twin in cases]
     unequal = [case for case in apart if case[2]]
     print(f"rows equal to the same seed in every column: {len(cases) - len(unequal)} of {len(cases)}")
@@ -82,9 +66,9 @@ def report(cases: list[tuple[Row, str, list[Row], Row]]) -> None:
         print(f"  {scenario_id} {policy}: {', '.join(names[:6])}")
     wrong: dict[bool, int] = {True: 0, False: 0}
     for scenario, _, truth, twin in cases:
-        classes = [residency_class(row, scenario["hz"]) for row in truth]
+        classes = [residency_class(row[RESIDENCY], scenario["hz"]) for row in truth]
         interesting = len(set(classes)) == 1 and classes[0] > 0
-        wrong[interesting] += residency_class(twin, scenario["hz"]) not in classes
+        wrong[interesting] += residency_class(twin[RESIDENCY], scenario["hz"]) not in classes
     print(f"residency class wrong: {wrong[True]} where both seeds chain alike, {wrong[False]} elsewhere")
 
     def distances(name: str, policy_offset: int = 0, least: int = 0) -> list[float]:
@@ -117,18 +101,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=None, help="this many scenarios, those with the fewest operations")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    rows = [json.loads(line) for line in options.truth.read_text().splitlines()]
-    rows = [row for row in rows if row["scenario"]["cpus"] <= options.cpus]
-    rows = sorted(rows, key=lambda row: row["array"][0]["ops_completed"])[: options.rows]
-    pairs = [(row["scenario"], policy, row[policy]) for row in rows for policy in ("array", "list")]
+    try:
+        cases = read_cases(options.truth)
+    except TruthError as refused:
+        print(refused, file=sys.stderr)
+        sys.exit(2)
+    pairs = [pair for pair in zip(cases[::2], cases[1::2], strict=True) if pair[0].scenario["cpus"] <= options.cpus]
+    pairs = sorted(pairs, key=lambda pair: pair[0].seeds[0]["ops_completed"])[: options.rows]
+    cases = [case for pair in pairs for case in pair]
     started = time.perf_counter()
     with ProcessPoolExecutor(options.jobs) as pool:
-        runs = list(pool.map(run_twin, [(scenario, policy) for scenario, policy, _ in reversed(pairs)]))[::-1]
+        runs = list(pool.map(run_twin, reversed(cases)))[::-1]
     ops = sum(twin["ops_completed"] for twin, _ in runs)
     seconds = sum(spent for _, spent in runs)
-    print(f"{len(rows)} scenarios, {len(runs)} rows, {ops:,} operations in {time.perf_counter() - started:.0f} s;")
+    print(f"{len(pairs)} scenarios, {len(runs)} rows, {ops:,} operations in {time.perf_counter() - started:.0f} s;")
     print(f"{ops / seconds:,.0f} operations a second a core")
-    report([(s, p, truth, twin) for (s, p, truth), (twin, _) in zip(pairs, runs, strict=True)])
+    report([(*case, twin) for case, (twin, _) in zip(cases, runs, strict=True)])
 
 
 if __name__ == "__main__":
