@@ -30,19 +30,26 @@ def read_points(path: str | Path) -> Columns:
 def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
-    if not path.is_file():
-        raise ScenarioError(f"points: {path} was given; there is no such file")
     try:
+        if not path.is_file():
+            raise ScenarioError(f"points: {path} was given; there is no such file")
         if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema=False)  # texts, so that an id "007" stays "007"
+            return pl.read_parquet(path, glob=False)
+        table = pl.read_csv(path, infer_schema=False, glob=False)  # texts, so that an id "007" stays "007"
+        return table.filter(~pl.all_horizontal(pl.all().is_null()))  # an empty line is no scenario
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ScenarioError(f"points: {path} cannot be read as CSV or Parquet ({first_line})") from None
 
 
 def _values(column: pl.Series):
-    """Numbers without gaps as an array; everything else as a list with None for an empty cell."""
+    """Numbers without gaps as an array; everything else as a list with None for an empty cell.
+
+    Raises ScenarioError for a column of lists, structs or bytes.
+    """
+    kind = str(column.dtype)
+    if column.dtype.is_nested() or kind == "Binary":
+        raise ScenarioError(f"{column.name}: a column of {kind} was given; allowed are numbers, texts and bools")
     if column.dtype.is_numeric() and not column.null_count():
         return column.to_numpy()
     return column.to_list()

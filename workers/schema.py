@@ -167,6 +167,8 @@ def parse_iova_pages(text: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
         sizes.append(size)
         weights.append(weight)
     total = sum(weights)
+    if total == math.inf:
+        raise ScenarioError(f"iova_pages: {text!r} was given; its weights have no finite sum")
     return tuple(sizes), tuple(w / total for w in weights)
 
 

@@ -75,6 +75,7 @@ def test_absent_ids_are_a_hash_of_the_content(tmp_path):
         ({"rb_visit_ns": ["nan"]}, "rb_visit_ns: 'nan' was given"),
         ({"unmap_burst": ["17"]}, "unmap_burst: 17 was given"),
         ({"active_cpus": ["9"]}, "active_cpus: 9 was given"),
+        ({"iova_pages": ["1:1e308,8:1e308"]}, "iova_pages: .* its weights have no finite sum"),
         ({"iova_pages": ["1,1"]}, "iova_pages: '1,1' was given"),
         ({"phase": ["odd"]}, "phase: 'odd' was given"),
         ({"strict": ["maybe"]}, "strict: 'maybe' was given"),
@@ -83,8 +84,40 @@ def test_absent_ids_are_a_hash_of_the_content(tmp_path):
 def test_bad_tables_are_refused_by_name(change, says):
     rows = max(len(v) for v in change.values() if v is not None) if any(v is not None for v in change.values()) else 1
     table = {name: [value] * rows for name, value in ROW.items()} | change
-    with pytest.raises(ScenarioError, match=says.replace("(", r"\(")):
+    with pytest.raises(ScenarioError, match=says):
         complete_columns({name: values for name, values in table.items() if values is not None})
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1])
+def test_seeds_are_read_to_the_last_digit(tmp_path, seed):
+    rows = [ROW | {"seed": str(seed)}, ROW | {"seed": None}]
+    pl.DataFrame(rows).with_columns(pl.col("seed").cast(pl.UInt64)).write_parquet(tmp_path / "p.parquet")
+    for table in (read_points(csv(tmp_path / "p.csv", rows)), read_points(tmp_path / "p.parquet")):
+        assert table["seed"].tolist() == [seed, 0]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("iova_pages", [[1, 8]]), ("seed", [[1]]), ("id", [b"a"]), ("iova_pages", [{"size": 1}])]
+)
+def test_columns_of_no_single_values_are_refused_by_name(tmp_path, column, values):
+    pl.DataFrame([ROW]).with_columns(pl.Series(column, values)).write_parquet(tmp_path / "p.parquet")
+    with pytest.raises(ScenarioError, match=f"{column}: a column of .* was given"):
+        read_points(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\n\n", "\n\n\n", "\r\n\r\n"])
+def test_empty_lines_are_no_scenarios(tmp_path, ending):
+    path = tmp_path / "p.csv"
+    path.write_bytes("".join(",".join(line) + ending for line in (ROW, ROW.values())).encode())
+    assert read_points(path)["cpus"].tolist() == [8]
+
+
+@pytest.mark.parametrize("name", ["points[1].csv", "*.csv", "points[1].parquet"])
+def test_a_name_is_no_pattern(tmp_path, name):
+    table = pl.DataFrame([ROW])
+    (table.write_csv if name.endswith("csv") else table.write_parquet)(tmp_path / name)
+    pl.DataFrame([ROW, ROW | {"seed": "1"}]).write_csv(tmp_path / "points1.csv")
+    assert len(read_points(tmp_path / name)["id"]) == 1
 
 
 def test_repeated_ids_are_refused_by_name(tmp_path):
@@ -101,6 +134,7 @@ def test_repeated_ids_are_refused_by_name(tmp_path):
         (b"", "cannot be read"),
         (b"cpus,unmap_burst,burst_period_us,in_flight\n", "holds no scenarios"),
         (b"cpus,hz\n1,2,3\n", "cannot be read"),
+        (b"\n\n", "cannot be read"),
         (b"cpus,cpus\n1,2\n", "unknown column"),
         (b"\xff\xfe\x00cpus\n\xff\n", "points.csv"),
     ],
@@ -112,6 +146,11 @@ def test_bad_files_are_refused_in_one_line(tmp_path, content, says):
     with pytest.raises(ScenarioError, match=says) as error:
         read_points(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_name_beyond_what_folders_hold_is_refused(tmp_path):
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        read_points(tmp_path / ("a" * 300))
 
 
 def test_a_file_that_is_no_parquet_is_refused(tmp_path):
