@@ -1,0 +1,58 @@
+"""Draws docs/walks.svg: how far allocations walk, by the closure (workers/rbtree.py) and in a brute-force row of slots.
+
+    python benchmarks/walks.py [OUT.svg]
+
+The slots and the closure's loop are those of tests/workers/test_rbtree.py; the figure is the same at every run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.workers.test_rbtree import Slots, modelled
+
+NODES = 1000
+SEEDS = (1, 2)
+FREE = {False: (0, 40, 200, 1000), True: (40, 200, 1000)}
+NUMBERS = (4, 8, 16, 32, 64, 128, 256)
+MOST_SHUFFLED = 128  # more, in random order, could ask for a slot where none is free
+TITLES = {False: "all frees first, then the allocations", True: "frees and allocations in random order"}
+SETTINGS: dict[Any, Any] = {"svg.hashsalt": "iova", "svg.fonttype": "none", "font.size": 8.0}
+
+
+def walks(free: int, number: int, shuffled: bool) -> tuple[float, float]:
+    """Nodes passed an allocation: in the row of slots, and by the closure."""
+    real = float(np.mean([Slots(NODES, free, seed).passed_a_cycle(number, shuffled) for seed in SEEDS]))
+    return real / number, modelled(NODES, free, number, shuffled) / number
+
+
+def draw(out: Path) -> None:
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for axis, shuffled in zip(axes, (False, True), strict=True):
+        numbers = [n for n in NUMBERS if not shuffled or n <= MOST_SHUFFLED]
+        for free in FREE[shuffled]:
+            real, model = zip(*(walks(free, number, shuffled) for number in numbers), strict=True)
+            color = f"C{FREE[False].index(free)}"
+            axis.plot(numbers, model, color=color, label=f"{free} slots free beforehand")
+            axis.plot(numbers, real, "o", color=color, markersize=3.5)
+        axis.set(xscale="log", yscale="log", title=TITLES[shuffled], xlabel="frees (and allocations) a cycle")
+        axis.set_xticks(numbers, [str(n) for n in numbers])
+        axis.minorticks_off()
+    axes[0].set_ylabel(f"nodes passed an allocation, of {NODES}")
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[1].legend(handles, labels, frameon=False, title="lines: closure; dots: slots", alignment="left")
+    figure.savefig(out, format="svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    with matplotlib.rc_context(SETTINGS):
+        draw(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "walks.svg")
