@@ -17,7 +17,7 @@ from workers.params import Params
 from workers.state import STEP_STREAM, State
 
 ROUNDS_OF_FILLING = 4
-MOST_TURNS = 12
+MOST_TURNS = 6
 LEAST_ROUND = 0.1
 SINGLES_NS = 250_000.0
 SHORTEST_NS = 10_000.0
