@@ -7,6 +7,7 @@ behind, and each of its own errors becomes one sentence (ScenarioError).
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 import importlib.resources
 import io
@@ -59,6 +60,7 @@ def compose(argv: list[str]) -> Composed | None:
         _refuse_without_effect(overrides, config)
         plain = OmegaConf.to_object(config)
         assert isinstance(plain, SweepConfig)
+        _refuse_appended(plain)
         composed.append(Composed(plain, _library(), overrides))
 
     said = io.StringIO()
@@ -96,13 +98,16 @@ def _with_grid(argv: list[str]) -> list[str]:
         raise ScenarioError(f"{argv[0]}: a sweep expands its grid itself; give lists, as in grid.cpus=[8,16]")
     argv = ["+" + a if re.match(r"grid=", a) else a for a in argv]
     # Hydra merges {start, stop, ...} into what an axis holds and refuses to where that is a list: so empty it first.
-    argv = [b for a in argv for b in ([f"{a.partition('=')[0]}=null", a] if re.match(r"grid\.\w+=[{\[]", a) else [a])]
+    list_or_spec = re.compile(r"grid\.(?!points=)\w+=[{\[]")
+    argv = [b for a in argv for b in ([a.partition("=")[0] + "=null", a] if list_or_spec.match(a) else [a])]
     named = any(re.match(r"\+grid=|points=(?!null$).", a) for a in argv)
     return argv if named else [*argv, "+grid=small"]
 
 
 def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> None:
     """Raises ScenarioError for an override that the rest of the command line silences."""
+    if config.points == "":
+        raise ScenarioError("points: an empty text was given; allowed is the path of a CSV or Parquet file")
     for override in overrides:
         key = override.lstrip("+~").partition("=")[0]
         group = key.partition(".")[0]
@@ -110,6 +115,20 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
             raise ScenarioError(f"{key}: given beside points; the rows of {config.points} say all by themselves")
         if group in ("host", "workload") and config.grid[group] is not None:
             raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own; use grid.{group}=[...]")
+
+
+def _refuse_appended(config: SweepConfig) -> None:
+    """Raises ScenarioError for a key that ``+key=value`` added to the schema, where Hydra allows any."""
+    for where, table in (("", config), *((f"{name}.", getattr(config, name)) for name in _TABLES)):
+        known = [field.name for field in dataclasses.fields(table)]
+        for key in vars(table):
+            if key not in known:
+                raise ScenarioError(_unknown(where + key, known))
+
+
+_TABLES = ("grid", "host", "workload", "cluster")
+_KEYS = {type(table).__name__: list(vars(table)) for table in (getattr(SweepConfig(), name) for name in _TABLES)}
+"""Keys of each table, by the name of its class, as OmegaConf's errors give it."""
 
 
 def _library() -> Library:
@@ -157,11 +176,22 @@ def _sentence(error: BaseException) -> str:
             return _unknown_key(str(link.full_key), link.parent_node)
         if isinstance(link, ValidationError) and link.full_key:
             return f"{link.full_key}: {_flat(str(link.msg))}"
-    return _flat(str(error).partition("See https://")[0])
+        if isinstance(link, UnicodeDecodeError):
+            return f"a configuration file is no UTF-8 text ({link})"
+    text = _flat(str(error).partition("See https://")[0])
+    if composing := re.match(r"In '([^']+)': \w+ raised while composing config: (.*)", text):
+        where, text = f"{composing[1]}.yaml", composing[2]
+        key = re.match(r"Key '(.+)' not in '(\w+)'", text)
+        known = _KEYS.get(key[2]) if key else None
+        text = f"{where}: {_unknown(key[1], known) if key and known else text}"
+    return text
 
 
 def _unknown_key(full_key: str, parent: Any) -> str:
-    known = [str(key) for key in parent if key != "hydra"] if isinstance(parent, DictConfig) else []
+    return _unknown(full_key, [str(key) for key in parent if key != "hydra"] if isinstance(parent, DictConfig) else [])
+
+
+def _unknown(full_key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(full_key.rpartition(".")[2], known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     return f"{full_key}: unknown key; {hint}known are {', '.join(known)}"

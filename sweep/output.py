@@ -49,13 +49,15 @@ def sweep_key(columns: Columns) -> str:
 
 def refuse_foreign(folder: Path, key: str) -> None:
     """Raises ScenarioError where the folder cannot be written, or holds something else than the sweep ``key``."""
-    if folder.is_dir():
-        if any(folder.iterdir()) and _key_in(folder) != key:
-            raise ScenarioError(f"output: {folder} holds something else than this sweep; give an empty or a new folder")
-        writable = folder
-    else:
-        writable = next(parent for parent in (folder, *folder.parents) if parent.exists())
     try:
+        if folder.is_dir():
+            if any(folder.iterdir()) and _key_in(folder) != key:
+                raise ScenarioError(
+                    f"output: {folder} holds something else than this sweep; give an empty or a new folder"
+                )
+            writable = folder
+        else:
+            writable = next(parent for parent in (folder, *folder.parents) if parent.exists())
         with tempfile.TemporaryFile(dir=writable):  # the one sure test: root passes every check of permissions
             pass
     except OSError as error:

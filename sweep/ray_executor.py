@@ -98,6 +98,8 @@ def _undisturbed() -> Iterator[None]:
 
 def _check(cluster: ClusterConfig, address: str) -> None:
     """Refuses, in a sentence and at once, what Ray would answer with pages of log or after minutes."""
+    if cluster.cpus is not None and cluster.cpus < 1:
+        raise ScenarioError(f"cluster.cpus: {cluster.cpus} was given; allowed is a whole number from 1")
     if cluster.dashboard and address == "local" and importlib.util.find_spec("aiohttp") is None:
         raise ScenarioError(
             "cluster.dashboard: true was given; it needs the extra dashboard: pip install 'ray[default]'"

@@ -97,6 +97,28 @@ def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"name: mine\ncpux: [8]\n", "grid/mine.yaml: cpux: unknown key; did you mean cpus?"),
+        (b"- 1\n", "grid/mine.yaml: Merge error"),
+        (b"name: \xff\n", "a configuration file is no UTF-8 text"),
+    ],
+)
+def test_a_bad_grid_of_ones_own(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "mine.yaml").write_bytes(content)
+    with pytest.raises(ScenarioError) as refusal:
+        compose(["--config-dir", str(tmp_path), "+grid=mine"])
+    assert told in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_points_of_a_grid_from_the_command_line() -> None:
+    point = {"cpus": 2, "name": "a"}
+    assert grid("grid.points=[{cpus:2,name:a}]")["points"] == [point]
+
+
+@pytest.mark.parametrize(
     ("argv", "told"),
     [
         (["gird.cpus=[8]"], "gird: unknown key; did you mean grid?"),
@@ -116,6 +138,11 @@ def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
         (["points=a.csv", "host=low"], "host: given beside points"),
         (["points=a.csv", "grid.cpus=[8]"], "grid.cpus: given beside points"),
         (["host=low", "grid.host=[high]"], "host: given, but grid small names its own"),
+        (["points="], "points: an empty text was given"),
+        (["+foo.bar=1"], "foo: unknown key; known are grid,"),
+        (["++exectuor=inline"], "exectuor: unknown key; did you mean executor?"),
+        (["+grid.cpsu=8"], "grid.cpsu: unknown key; did you mean cpus?"),
+        (["+cluster.foo=1"], "cluster.foo: unknown key; known are address,"),
     ],
 )
 def test_refusals_are_one_sentence(argv: list[str], told: str) -> None:
