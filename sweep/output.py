@@ -76,7 +76,8 @@ def join_chunks(folder: Path) -> Path:
     parts = sorted((folder / CHUNKS).glob("*.parquet"))
     beside, results = folder / f"{RESULTS}.part", folder / RESULTS
     if parts:
-        pl.scan_parquet(parts).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sink_parquet(beside)
+        rows = pl.scan_parquet(parts, glob=False)
+        rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sink_parquet(beside)
     else:
         pl.DataFrame(schema=SCHEMA).write_parquet(beside)
     os.replace(beside, results)

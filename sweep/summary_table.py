@@ -67,6 +67,8 @@ def safe_rate(side: pl.DataFrame) -> str:
 
 def onset(side: pl.DataFrame) -> str:
     """From how many CPUs on ``side`` locks up, else how much of it chains, as text."""
+    if side.is_empty():
+        return "not run"
     cpus = lowest(side.filter(verdict="soft_lockup")["cpus"])
     if cpus is not None:
         return f"from {cpus} CPUs"

@@ -88,6 +88,13 @@ def test_points_come_back_in_order_and_completed(tmp_path: Path) -> None:
     assert rows["softirq_residency_max_ms"].to_list() == [8.0016, 9.0017, 10.0018]
 
 
+def test_a_folder_s_name_is_no_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "out [1] *"
+    argv = (points(tmp_path / "p.csv", "z", "a"), f"output={folder}", "executor=inline")
+    assert sweep_with(standin.run_chunk, *argv) == 0
+    assert pl.read_parquet(folder / "results.parquet", glob=False)["id"].to_list() == ["z", "a"]
+
+
 def test_once_more_into_a_folder_that_a_killed_run_left(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     argv = (points(tmp_path / "p.csv", "a", "b"), f"output={folder}", "executor=inline")

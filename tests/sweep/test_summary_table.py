@@ -40,6 +40,7 @@ def test_a_safe_rate_lies_below_every_lockup_of_any_machine() -> None:
 def test_onset_names_the_smallest_machine() -> None:
     assert onset(frame(at(1000, "soft_lockup", 64), at(9000, "soft_lockup", 32), at(1, "ok", 8))) == "from 32 CPUs"
     assert onset(frame(at(1000, "chained"), at(9000, "ok"))) == "never (1 chain)"
+    assert onset(frame(at(1000, "ok")).clear()) == "not run"
 
 
 @pytest.mark.parametrize("policies", [("array",), ("list_127", "array_127"), ("array", "list", "a" * 60, "b" * 60)])
