@@ -32,12 +32,10 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     lane = p.row_lane[rows]
     timer.release(s, p, rows)
     start = np.maximum(s.row_next_ns[rows], s.lane_now_ns[lane])
-    period = p.period_ns[lane]
+    period = pace_ns(p)[lane]
     many = np.where(
         period < until_ns[lane] - s.lane_now_ns[lane], np.floor((until_ns[lane] - start) / period) + 1.0, 1.0
     )
-    pace = np.maximum(pair_ns(p)[lane], SHORTEST_OP_NS) * p.burst[lane]
-    many = np.maximum(np.minimum(many, np.floor((until_ns[lane] - start) / pace)), 1.0)
     u = magazines.draw(s, p, rows, 16)
     unmapped = in_flight.take(s.row_fifo, s.row_head, s.row_tail, rows, many * p.burst[lane], u)
     s.row_in_flight[:, rows] -= unmapped
@@ -55,10 +53,15 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     s.row_busy[rows] = True
 
 
-def pair_ns(p: Params) -> np.ndarray:
-    """CPU time of one unmap, its free and one map that hits the cache (lanes,)."""
+def pace_ns(p: Params) -> np.ndarray:
+    """Time from burst to burst of a CPU that never waits (lanes,): the period, or the burst's CPU time if longer.
+
+    A pair takes an unmap, its free and a map that hits the cache; under iommu.strict=1 a flush as well.
+    """
     c = p.cost
-    return c["unmap_ns"] + c["map_ns"] + 3 * c["lock_local_ns"] + c["fq_entry_local_ns"]
+    pair = c["unmap_ns"] + c["map_ns"] + 3 * c["lock_local_ns"] + c["fq_entry_local_ns"]
+    pair = pair + np.where(p.strict, c["iotlb_flush_ns"], 0.0)
+    return np.maximum(p.period_ns, p.burst * pair)
 
 
 def _queue(
@@ -172,8 +175,9 @@ def finish(s: State, p: Params, rows: np.ndarray) -> None:
     r = rows[done]
     lane = p.row_lane[r]
     s.row_busy[r] = False
-    late = s.row_next_ns[r] + np.where(s.row_next_ns[r] < s.lane_now_ns[lane], p.period_ns[lane], 0.0)
-    s.row_next_ns[r] = np.maximum(late, np.where(late < s.lane_now_ns[lane], s.lane_now_ns[lane], late))
+    now = s.lane_now_ns[lane]
+    ahead = np.where(s.row_next_ns[r] < now, pace_ns(p)[lane], 0.0)  # several bursts in a slice have moved it already
+    s.row_next_ns[r] = np.maximum(s.row_next_ns[r] + ahead, now)
 
 
 def _end_spans(s: State, p: Params, rows: np.ndarray) -> None:

@@ -23,9 +23,9 @@ def foresee(s: State, p: Params, rows: np.ndarray) -> None:
     """Sets the magazines (classes, lanes) that ``rows`` (n,), the CPUs at work in the slice, will take from the depot.
 
     While the timer fills the depot others empty it; a slice does one after the other, so what they will take
-    counts as room. ``settle`` corrects the difference.
+    counts as room; but where the lock is contended they wait for it and fetch nothing. ``settle`` corrects the rest.
     """
-    matters = s.lane_in_callback & ~p.is_list
+    matters = s.lane_in_callback & ~p.is_list & ~s.lane_contended
     rows = rows[matters[p.row_lane[rows]]]
     lane = p.row_lane[rows]
     demand = np.zeros((p.classes, p.lanes))
