@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -72,11 +73,26 @@ def _start(cluster: ClusterConfig, address: str) -> None:
         options |= {"runtime_env": {"env_vars": THREADS}}
     no_handler = mock.patch("ray._private.utils.set_sigterm_handler")  # Ray's own exits with 15
     try:
-        with _undisturbed(), no_handler:
+        with _undisturbed(), no_handler, _silent():
             ray.init(address=address, **options)
     except Exception as error:  # Ray raises whatever it likes here
         reason = " ".join(str(error).split())[:300]
-        raise ScenarioError(f"cluster.address: no Ray could be used at {address!r} ({reason})") from None
+        token = "" if address == "local" else "; its token is needed, in RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
+        raise ScenarioError(f"cluster.address: no Ray could be used at {address!r} ({reason}){token}") from None
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing reaches stderr: Ray's C++ writes there past Python's logging, a line a second for a wrong token."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextlib.contextmanager

@@ -118,6 +118,11 @@ class TestOnRay:
         )
         assert refused.returncode != 0
         assert "InvalidAuthToken" in refused.stderr
+        sweep = [sys.executable, "-m", "sweep", "+grid=smoke", f"cluster.address={address}"]
+        refused = subprocess.run(sweep, env=stranger, capture_output=True, text=True, timeout=120)
+        assert refused.returncode == 2
+        assert refused.stderr.count("\n") == 1
+        assert "RAY_AUTH_TOKEN" in refused.stderr
 
 
 @pytest.mark.parametrize(
