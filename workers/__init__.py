@@ -1,7 +1,7 @@
 """The science: a vectorized numpy model of Linux's IOVA allocator and flush queue.
 
-Pure numpy. Only ``workers.task`` (the farm's entry) and ``workers.reference.__main__``
-(the scalar twin's) touch files; nothing here knows Ray or Hydra.
+Pure numpy. Only the entries touch files: ``workers.task`` (the farm's) and ``workers.reference.__main__`` (the scalar
+twin's), both with ``workers.points``, which reads scenario tables; nothing here knows Ray or Hydra.
 """
 
 MODEL_VERSION = "1"
