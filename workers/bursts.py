@@ -9,10 +9,8 @@ import numpy as np
 
 from workers import by_lane, flush_queue, in_flight, lock, magazines, noise, timer
 from workers.in_flight import SEGMENTS
-from workers.params import Params
+from workers.params import SHORTEST_OP_NS, Params
 from workers.state import STEP_STREAM, State
-
-SHORTEST_OP_NS = 1e-3  # costs may be 0, the time between two operations not
 
 
 def actors(s: State, p: Params, until_ns: np.ndarray) -> np.ndarray:
@@ -47,10 +45,16 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     first_row[lane[at_first[::-1]]] = rows[at_first[::-1]]
     timer.arm(s, p, first, first_row)
     s.count["ops"] += by_lane.total(lane, unmapped.sum(0), p.lanes)
-    target = p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
+    target = _target(p, rows)
     room = np.maximum(2.0 * p.in_flight[lane] - s.row_in_flight[:, target].sum(0), 0.0)
     s.row_maps_left[:, rows] = _sizes(s, p, rows, lane, np.minimum(many * p.burst[lane], room))
     s.row_busy[rows] = True
+
+
+def _target(p: Params, rows: np.ndarray) -> np.ndarray:
+    """The rows (n,) that will unmap what ``rows`` (n,) map."""
+    lane = p.row_lane[rows]
+    return p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
 
 
 def pace_ns(p: Params) -> np.ndarray:
@@ -85,7 +89,6 @@ def _queue(
     s.row_ring_old[:, rows], s.row_ring_new[:, rows] = done.old, done.new
     flushes = done.flushes
     s.lane_epoch = s.lane_epoch + (flushes > 0)
-    s.lane_last_flush_ns = np.where(flushes > 0, np.minimum(done.flush_ns, until_ns), s.lane_last_flush_ns)
     s.row_epoch[rows] = s.lane_epoch[lane]
     s.row_ring_holder[rows] = -1
     s.count["flushes"] += flushes + by_lane.total(lane, np.where(strict, unmapped.sum(0), 0.0), p.lanes)
@@ -128,7 +131,7 @@ def _deliver(s: State, p: Params, rows: np.ndarray, found: np.ndarray) -> None:
     some = np.flatnonzero(found.sum(0))
     rows, found = rows[some], found[:, some]
     lane = p.row_lane[rows]
-    target = p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
+    target = _target(p, rows)
     s.row_in_flight[:, target] += found
     in_flight.put(s.row_fifo, s.row_head, s.row_tail, target, found, np.ceil(p.in_flight[lane] / SEGMENTS))
     s.row_maps_left[:, rows] -= found[0::2] + found[1::2]

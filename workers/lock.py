@@ -13,7 +13,7 @@ import numpy as np
 
 from workers import by_lane, magazines, noise, tree
 from workers.flush_queue import part_of
-from workers.params import Params
+from workers.params import SHORTEST_OP_NS, Params
 from workers.state import STEP_STREAM, State
 
 ROUNDS_OF_FILLING = 4
@@ -21,7 +21,6 @@ MOST_TURNS = 6
 LEAST_ROUND = 0.1
 SINGLES_NS = 250_000.0
 SHORTEST_NS = 10_000.0
-SHORTEST_OP_NS = 1e-3  # costs may be 0, the time between two requests not
 SMALLEST_TURN = 2.0
 
 

@@ -52,19 +52,24 @@ def settle(s: State, p: Params) -> None:
     for k in range(p.classes):
         over = np.where(p.is_list, 0.0, np.maximum(s.lane_depot[k] - p.capacity, 0.0))
         if over.any():
-            pfns = over * p.magazine
-            low = np.rint(over * s.lane_depot_pfns[2 * k] / np.maximum(s.lane_depot[k], 1.0))
-            freed = np.zeros_like(s.lane_depot_pfns)
-            freed[2 * k], freed[2 * k + 1] = low, pfns - low
-            held = pfns * tree.free_one_ns(s, p, np.arange(p.lanes), in_magazine=True)
-            tree.erase(s, p, freed)
-            s.lane_depot[k] -= over
-            s.lane_cached[k] -= pfns
-            s.lane_depot_pfns -= freed
-            s.lane_lock_debt_ns += held
+            _depot_to_tree(s, p, k, over)
             s.lane_turns = s.lane_turns - over
-            s.count["held_ns"] += held
-            s.count["acquisitions"] += over
+
+
+def _depot_to_tree(s: State, p: Params, k: int, magazines: np.ndarray) -> None:
+    """Frees ``magazines`` (lanes,) of class ``k``'s depots to the tree, low and high pfns as they are on average."""
+    pfns = magazines * p.magazine
+    freed = np.zeros_like(s.lane_depot_pfns)
+    freed[2 * k] = np.rint(magazines * s.lane_depot_pfns[2 * k] / np.maximum(s.lane_depot[k], 1.0))
+    freed[2 * k + 1] = pfns - freed[2 * k]
+    held = pfns * tree.free_one_ns(s, p, np.arange(p.lanes), in_magazine=True)
+    tree.erase(s, p, freed)
+    s.lane_depot[k] -= magazines
+    s.lane_cached[k] -= pfns
+    s.lane_depot_pfns -= freed
+    s.lane_lock_debt_ns += held
+    s.count["held_ns"] += held
+    s.count["acquisitions"] += magazines
 
 
 def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: int) -> np.ndarray:
@@ -156,24 +161,13 @@ def _pull(s: State, p: Params, k: int, lane: np.ndarray, asked: np.ndarray) -> n
     return np.stack((low, pfns - low))
 
 
-def work(s: State, p: Params, until_ns: np.ndarray) -> np.ndarray:
-    """Runs the depot work due by ``until_ns`` (lanes,); lock hold in ns (lanes,)."""
-    held = np.zeros(p.lanes)
+def work(s: State, p: Params, until_ns: np.ndarray) -> None:
+    """Runs the depot work due by ``until_ns`` (lanes,)."""
     for k in range(p.classes):
         due = s.lane_work_due_ns[k] <= until_ns
         if not due.any():
             continue
         trimmed = np.where(due, np.minimum(depot.surplus(s.lane_depot, p)[k], p.trim_magazines), 0.0)
-        freed = np.zeros_like(s.lane_depot_pfns)
-        pfns = trimmed * p.magazine
-        freed[2 * k] = np.rint(trimmed * s.lane_depot_pfns[2 * k] / np.maximum(s.lane_depot[k], 1.0))
-        freed[2 * k + 1] = pfns - freed[2 * k]
-        held += pfns * tree.free_one_ns(s, p, np.arange(p.lanes), in_magazine=True)
-        tree.erase(s, p, freed)
-        s.lane_depot[k] -= trimmed
-        s.lane_cached[k] -= pfns
-        s.lane_depot_pfns -= freed
-        s.count["acquisitions"] += trimmed
+        _depot_to_tree(s, p, k, trimmed)
         again = np.where(trimmed > 0, s.lane_work_due_ns[k] + p.trim_period_ns, NEVER)
         s.lane_work_due_ns[k] = np.where(due, again, s.lane_work_due_ns[k])
-    return held

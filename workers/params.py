@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.schema import (
-    PFNS_BELOW_4G,
-    RCACHE_MAX_PAGES,
-    Columns,
-    parse_iova_pages,
-)
+from workers.results import rearm_jiffies
+from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
+
+SHORTEST_OP_NS = 1e-3
+"""Costs may be 0, the time between two operations not."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Params:
     pages: np.ndarray
     weight: np.ndarray
     oversize: np.ndarray
-    slots_below_4g: np.ndarray
+    slot_pages: np.ndarray  # address space an IOVA occupies: its size rounded up to its alignment
+    room_below_4g_pages: np.ndarray  # (lanes,)
     # depot
     is_list: np.ndarray
     capacity: np.ndarray
@@ -103,13 +103,14 @@ def from_columns(scenarios: Columns) -> Params:
         dma32_first=scenarios["dma32_first"].astype(bool),
         strict=scenarios["strict"].astype(bool),
         tick_ns=1e9 / scenarios["hz"],
-        timer_jiffies=-(-10 * scenarios["hz"].astype(np.int64) // 1000) + 1,
+        timer_jiffies=rearm_jiffies(scenarios["hz"].astype(np.int64)),
         horizon_ns=1e9 * scenarios["horizon_s"].astype(float),
         seed=scenarios["seed"].astype(np.uint64),
         pages=pages,
         weight=weight,
         oversize=pages > RCACHE_MAX_PAGES,
-        slots_below_4g=np.floor(PFNS_BELOW_4G / slot) - 1.0,
+        slot_pages=slot,
+        room_below_4g_pages=((np.floor(PFNS_BELOW_4G / slot) - 1.0) * slot).max(0),
         is_list=scenarios["depot_kind"] == "list",
         capacity=scenarios["depot_capacity"].astype(float),
         trim_threshold=scenarios["trim_threshold"].astype(float),

@@ -17,6 +17,7 @@ CPU_MAGAZINES = 2 * RCACHE_BINS
 SOFT_LOCKUP_MS = 20_000.0
 HARD_LOCKUP_MS = 10_000.0
 LONG_STAY_MS = 1_000.0
+LONG_STAY_NS = 1e6 * LONG_STAY_MS
 LONG_STAY_SHARE = 0.75
 
 COUNTED = tuple(
@@ -34,7 +35,12 @@ def rearm_period_ms(hz: np.ndarray) -> np.ndarray:
     wheel rounds up by one jiffy, so (msecs_to_jiffies(10) + 1) ticks.
     """
     hz = np.asarray(hz)
-    return (-(-10 * hz // 1000) + 1) * 1000.0 / hz
+    return rearm_jiffies(hz) * 1000.0 / hz
+
+
+def rearm_jiffies(hz: np.ndarray) -> np.ndarray:
+    """The same in ticks: msecs_to_jiffies(10) + 1."""
+    return -(-10 * hz // 1000) + 1
 
 
 def verdict(residency_ms: np.ndarray, unfinished_ms: np.ndarray, long_stay_share: np.ndarray, hz: np.ndarray):

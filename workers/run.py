@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workers.params import Params
-from workers.results import CPU_MAGAZINES
+from workers.results import CPU_MAGAZINES, LONG_STAY_NS
 from workers.schema import Columns
 from workers.state import COUNTERS, State, initial, take_lanes
 from workers.step import step
@@ -15,7 +15,6 @@ FEWER = 0.8
 
 GONE = -1
 """Place of a lane whose results are collected: what it still does counts nowhere."""
-
 
 
 def run(p: Params) -> Columns:
@@ -44,7 +43,7 @@ def run(p: Params) -> Columns:
     return _columns(out, finished, horizon_ns, cpus)
 
 
-ENDS = ("depot_end", "nodes_end", "unfinished_stay_ns", "depot_surplus")
+ENDS = ("depot_end", "nodes_end", "unfinished_stay_ns", "callback_max_ns", "depot_surplus")
 
 
 def _collect(s: State, p: Params, over: np.ndarray, out: dict[str, np.ndarray]) -> None:
@@ -107,7 +106,7 @@ def _columns(
         "iova_space_cached_peak_pages": out["cached_peak_pages"],
         "depot_surplus_largest_bin": out["depot_surplus"],
     }
-    long_ns = out["long_stays_ns"] + np.where(out["unfinished_stay_ns"] >= 1e9, out["unfinished_stay_ns"], 0.0)
+    long_ns = out["long_stays_ns"] + np.where(out["unfinished_stay_ns"] >= LONG_STAY_NS, out["unfinished_stay_ns"], 0.0)
     return (
         {name: np.rint(value).astype(np.int64) for name, value in whole.items()}
         | _callback_columns(out, finished, len(horizon_ns))

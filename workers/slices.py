@@ -8,10 +8,10 @@ from workers.params import Params
 from workers.state import State
 
 LONGEST_NS = 1_000_000.0
-FIRST_NS = 500_000.0
+FIRST_NS = 500_000.0  # of a callback; then CALLBACK_SHARE of what it has taken
 CALLBACK_SHARE = 0.35
-SHORT_PERIOD_NS = 250_000.0
-ROUNDS = 4.0
+SHORT_PERIOD_NS = 250_000.0  # shorter periods have several bursts in a slice
+ROUNDS = 4.0  # of a contended lock: more, and CPUs that finish a burst in a slice fall into step
 SHORTEST_ROUNDS_NS = 250_000.0
 
 

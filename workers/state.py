@@ -49,7 +49,6 @@ class State:
     lane_now_ns: np.ndarray
     lane_steps: np.ndarray
     lane_epoch: np.ndarray
-    lane_last_flush_ns: np.ndarray
     lane_timer_due_ns: np.ndarray
     lane_timer_row: np.ndarray
     lane_last_timer_row: np.ndarray
@@ -99,7 +98,6 @@ COUNTERS = (
     "walk_steps",
     "residency_max_ns",
     "long_stays_ns",
-    "callback_max_ns",
     "irqs_off_max_ns",
     "depot_peak",
     "nodes_peak",
@@ -117,10 +115,9 @@ def initial(p: Params) -> State:
     nodes = np.zeros((2, lanes))
     for kind in range(kinds):
         nodes[kind % 2] += np.bincount(lane, mapped[kind], lanes)
-    used_pages = sum(np.bincount(lane, mapped[2 * k], lanes) * _slot_pages(p.pages[k]) for k in range(classes))
+    used_pages = sum(np.bincount(lane, mapped[2 * k], lanes) * p.slot_pages[k] for k in range(classes))
     spread_ns = np.where(p.aligned, ALIGNED_SPREAD_NS, p.period_ns)[lane]
     phase = uniform_phases(p)
-    open_pages = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0) - used_pages
     count = {name: np.zeros(lanes) for name in COUNTERS}
     count["nodes_peak"] = nodes.sum(0)
     return State(
@@ -143,7 +140,6 @@ def initial(p: Params) -> State:
         lane_now_ns=np.zeros(lanes),
         lane_steps=np.zeros(lanes, np.int64),
         lane_epoch=np.zeros(lanes, np.int64),
-        lane_last_flush_ns=np.zeros(lanes),
         lane_timer_due_ns=np.full(lanes, NEVER),
         lane_timer_row=np.full(lanes, -1),
         lane_last_timer_row=np.full(lanes, -2),
@@ -162,7 +158,7 @@ def initial(p: Params) -> State:
         lane_nodes=nodes,
         lane_cached_rank=np.ones((2, lanes)),
         lane_holes=np.zeros((2, classes, lanes, BANDS)),
-        lane_open_pages=np.maximum(open_pages, 0.0),
+        lane_open_pages=np.maximum(p.room_below_4g_pages - used_pages, 0.0),
         lane_sealed_pages=np.full(lanes, NEVER),
         lane_pending=np.zeros((kinds, lanes)),
         lane_lock_debt_ns=np.zeros(lanes),
@@ -175,17 +171,11 @@ def initial(p: Params) -> State:
     )
 
 
-def _slot_pages(pages: np.ndarray) -> np.ndarray:
-    """Address space one IOVA occupies: its size rounded up to its alignment."""
-    return 2.0 ** np.ceil(np.log2(pages))
-
-
 def _fill(p: Params) -> np.ndarray:
     """IOVAs in flight by age (kinds, SEGMENTS, rows): sizes by weight; the first lie below 4 GiB, while it has room."""
     lane = p.row_lane
-    demand = (p.weight * _slot_pages(p.pages)).sum(0) * p.in_flight * p.active
-    room = np.max(p.slots_below_4g * _slot_pages(p.pages), axis=0)
-    low_share = np.where(p.dma32_first, np.minimum(1.0, room / demand), 0.0)
+    demand = (p.weight * p.slot_pages).sum(0) * p.in_flight * p.active
+    low_share = np.where(p.dma32_first, np.minimum(1.0, p.room_below_4g_pages / demand), 0.0)
     out = np.zeros((2 * p.classes, SEGMENTS, len(lane)))
     left = p.in_flight[lane].copy()
     remaining = np.ones(p.lanes)

@@ -26,7 +26,7 @@ def step(s: State, p: Params) -> State:
     magazines.settle(s, p)
     length_ns = bursts.map_from_tree(s, p, rows, length_ns)
     until_ns = s.lane_now_ns + length_ns
-    s.lane_lock_debt_ns += magazines.work(s, p, until_ns)
+    magazines.work(s, p, until_ns)
     s.lane_lock_debt_ns = np.maximum(s.lane_lock_debt_ns - length_ns, 0.0)
     s.lane_now_ns = until_ns
     timer.close(s, p)

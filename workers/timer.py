@@ -13,12 +13,12 @@ import numpy as np
 
 from workers import magazines, tree
 from workers.flush_queue import part_of
-from workers.params import Params
+from workers.params import SHORTEST_OP_NS, Params
+from workers.results import LONG_STAY_NS
 from workers.state import NEVER, State
 
 WINDOW = 128
 FINISHED = -1
-SHORTEST_OP_NS = 1e-3
 
 
 class Drain(NamedTuple):
@@ -56,7 +56,6 @@ def _start(s: State, p: Params, due: np.ndarray) -> None:
     s.lane_ring_since_ns = np.where(due, s.lane_now_ns + p.cost["iotlb_flush_ns"], s.lane_ring_since_ns)
     s.lane_timer_credit_ns = np.where(due, -p.cost["iotlb_flush_ns"], s.lane_timer_credit_ns)
     s.lane_epoch = s.lane_epoch + due
-    s.lane_last_flush_ns = np.where(due, s.lane_now_ns, s.lane_last_flush_ns)
     s.count["flushes"] += due
 
 
@@ -216,7 +215,7 @@ def close(s: State, p: Params) -> None:
     chains = ended & (s.lane_timer_due_ns <= s.lane_now_ns)
     stay = np.where(ended, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)
     s.count["residency_max_ns"] = np.maximum(s.count["residency_max_ns"], stay)
-    over = ended & ~chains & (stay >= 1e9)
+    over = ended & ~chains & (stay >= LONG_STAY_NS)
     s.count["long_stays_ns"] += np.where(over, stay, 0.0)
     if chains.any():
         _start(s, p, chains)

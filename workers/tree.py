@@ -27,11 +27,6 @@ class Turn(NamedTuple):
     held_ns: np.ndarray
 
 
-def slot_pages(p: Params) -> np.ndarray:
-    """Address space an IOVA of each class occupies, in pages: (classes, lanes)."""
-    return 2.0 ** np.ceil(np.log2(p.pages))
-
-
 def free_one_ns(s: State, p: Params, lanes: np.ndarray, in_magazine: bool) -> np.ndarray:
     """Lock hold of one find and erase; a magazine's frees hold it for the slab too. ``lanes``: lane numbers (n,)."""
     visits = rbtree.find_visits(s.lane_nodes[:, lanes].sum(0)) + DELETE_VISITS
@@ -79,7 +74,6 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
     sealed = s.lane_sealed_pages[lanes]
     meets = (sealed == NEVER) | ~low_first
     nodes = s.lane_nodes[side, lanes]
-    visit_ns = p.cost["rb_visit_ns"][lanes]
     found = np.zeros_like(want)
     passed = np.zeros(len(lanes))
     for k in range(p.classes):
@@ -91,11 +85,8 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
     s.lane_nodes[side, lanes] += (found - own * meets).sum(0)
     _free_side(s, p, lanes, side, own * ~meets, u)
     passed += _seek(s, p, lanes, side, want - found, found)
-    total = found.sum(0)
     s.count["erases"][lanes] += freed.sum(0)
-    s.count["inserts"][lanes] += total
-    s.count["walk_steps"][lanes] += passed + total
-    held = visit_ns * (passed + total * (INSERT_VISITS + 1.0)) + total * p.cost["rb_insert_ns"][lanes]
+    held = _inserted_ns(s, p, lanes, found.sum(0), passed)
     singles = (freed.reshape(p.classes, 2, -1).sum(1) * single).sum(0)
     in_magazines = freed.sum(0) - singles
     held += singles * free_one_ns(s, p, lanes, False) + in_magazines * free_one_ns(s, p, lanes, True)
@@ -107,11 +98,10 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
     nodes = s.lane_nodes[side, lanes]
     cached = s.lane_cached_rank[side, lanes]
     bounded = side == 0
-    largest = slot_pages(p)[:, lanes].max(0)
-    above = np.maximum(PFNS_BELOW_48BIT - (nodes + 1.0) * largest, 0.0)
+    slot = p.slot_pages[:, lanes]
+    above = np.maximum(PFNS_BELOW_48BIT - (nodes + 1.0) * slot.max(0), 0.0)
     open_pages = np.where(bounded, s.lane_open_pages[lanes], above)
     sealed = np.where(bounded, s.lane_sealed_pages[lanes], NEVER)
-    slot = slot_pages(p)[:, lanes]
     holes = [s.lane_holes[side, k, lanes] for k in range(p.classes)]
     passed = np.zeros(len(lanes))
     for k in range(p.classes):
@@ -154,8 +144,12 @@ def place_high(s: State, p: Params, lanes: np.ndarray, want: np.ndarray) -> tupl
     """
     found = np.zeros_like(want)
     passed = _seek(s, p, lanes, np.ones(len(lanes), int), want, found)
-    total = found.sum(0)
+    return found, _inserted_ns(s, p, lanes, found.sum(0), passed)
+
+
+def _inserted_ns(s: State, p: Params, lanes: np.ndarray, total: np.ndarray, passed: np.ndarray) -> np.ndarray:
+    """Counts ``total`` (n,) inserts after walks over ``passed`` (n,) nodes; their lock hold (n,)."""
     s.count["inserts"][lanes] += total
     s.count["walk_steps"][lanes] += passed + total
     visits = passed + total * (INSERT_VISITS + 1.0)
-    return found, visits * p.cost["rb_visit_ns"][lanes] + total * p.cost["rb_insert_ns"][lanes]
+    return visits * p.cost["rb_visit_ns"][lanes] + total * p.cost["rb_insert_ns"][lanes]
