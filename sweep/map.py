@@ -91,8 +91,8 @@ def cells(frame: pl.LazyFrame, shown: tuple[str, ...], paired: pl.LazyFrame | No
     group = ["policy", "size_row", "size_order", "cell_cpus", "cell_rate"]
 
     placed = frame.join(rows, on="iova_pages").with_columns(cpus, rate).group_by(group)
-    out = placed.agg(worst(), (pl.col("memory_peak_bytes").max() / 2**20).alias("mib"), pl.len().alias("scenarios"))
-    out = out.collect()
+    most = (pl.col("memory_peak_bytes").max() / 2**20).alias("mib")
+    out = placed.agg(worst(), most, pl.len().alias("scenarios")).collect()
     if len(shown) == 1:
         memory = out.with_columns(policy=pl.lit(""))
     else:

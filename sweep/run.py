@@ -99,11 +99,9 @@ def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
     folder = output.folder_of(config.output, name)
     store = output.store_of(config.store, folder)
-    output.refuse_read_only("output", folder)
-    output.refuse_read_only("store", store)
-    opened = open_storage(folder)
+    opened = open_storage(folder, "output")
     output.refuse_foreign(opened, plan.digest())
-    return opened, Store(open_storage(store))
+    return opened, Store(open_storage(store, "store"))
 
 
 def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:

@@ -113,7 +113,7 @@ def _other_line(frame: pl.DataFrame, others: list[str]) -> str:
     shares = []
     for policy in others:
         side = frame.filter(policy=policy)
-        shares.append(f"{policy} {side['locked'].sum() / side['scenarios'].sum():.0%}")
+        shares.append(f"{policy} {int(side['locked'].sum()) / int(side['scenarios'].sum()):.0%}")
     return f"share locked up with the others: {', '.join(shares)}"
 
 
