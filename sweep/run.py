@@ -58,6 +58,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     clock.lap("look_up")
     with _executor(config, simulate, to_run) as (execute, cpus):
         clock.lap("start")
+        ready = time.time()
         print("\n".join(told), file=sys.stderr)
         record: dict[str, Any] = {
             "sweep_key": plan.digest(),
@@ -76,10 +77,9 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             "executor": {"kind": config.executor, "cpus": cpus},
         }
         with _folder(folder, record):
-            tally, joined = _complete(plan, store, folder, execute, cpus, to_run)
-            clock.lap("run")
+            tally, joined = _complete(plan, store, folder, execute, cpus, to_run, clock)
             record |= {"failed": joined.failed, "first_failed": joined.failures}
-            record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
+            record |= {"tasks": tally.summary(ready, cpus)}
             if joined.failed < len(plan):
                 print(_report(folder))
             clock.lap("report")
@@ -117,7 +117,7 @@ def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:
 
 
 def _complete(
-    plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int
+    plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int, clock: Clock
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     progress = Progress(to_run, sys.stderr)
@@ -127,12 +127,14 @@ def _complete(
         except OSError as error:
             reason = error.strerror or error
             raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
+        clock.lap("run")
         try:
             joined = write_results(plan, store, folder)
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
             store.forget([lost.name])
             store.load()
         else:
+            clock.lap("join")
             progress.close()
             return tally, joined
 
@@ -219,9 +221,10 @@ class Clock:
         self.laps: dict[str, float] = {}
 
     def lap(self, stage: str) -> None:
-        """The stage ends here."""
+        """The stage ends here; of one that comes twice, the sum."""
         now = time.perf_counter()
-        self.laps[stage], self.last = round(now - self.last, 3), now
+        self.laps[stage] = round(self.laps.get(stage, 0.0) + now - self.last, 3)
+        self.last = now
 
     def total(self) -> float:
         """Seconds since the beginning."""
