@@ -10,10 +10,12 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sweep import manifest, output
 from sweep.aggregate import read_results, summarize
@@ -29,6 +31,8 @@ from sweep.results import Joined, LostChunk, write_results
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
 from sweep.store.compact import compact
+from sweep.store.why import MOST_ROWS as MOST_EXPLAINED
+from sweep.store.why import explain, remember
 from sweep.summary_table import table
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
@@ -52,9 +56,10 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     if config.executor not in EXECUTORS:
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
-    folder, store = _places(config, plan)
+    name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
+    folder, store = _places(config, name, plan)
     clock.lap("plan")
-    to_run, told = _look_up(plan, store)
+    to_run, told = _look_up(plan, store, name)
     clock.lap("look_up")
     with _executor(config, simulate, to_run) as (execute, cpus):
         clock.lap("start")
@@ -83,7 +88,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             if joined.failed < len(plan):
                 print(_report(folder))
             clock.lap("report")
-            _tidy(store, joined)
+            _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
             clock.lap("tidy")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined)
@@ -97,9 +102,8 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
     return expand(config.grid, given(config.host), given(config.workload), library)
 
 
-def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
+def _places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
     """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
-    name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
     folder = output.folder_of(config.output, name)
     store = output.store_of(config.store, folder)
     opened = open_storage(folder, "output")
@@ -107,13 +111,17 @@ def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     return opened, Store(open_storage(store, "store"))
 
 
-def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:
+def _look_up(plan: Plan, store: Store, name: str) -> tuple[int, list[str]]:
     """Loads the store; how many scenarios of the plan it does not hold, and what to tell of that."""
-    told = [f"store: {name} was damaged and is deleted; its points run again" for name in store.load()]
-    to_run = len(plan)
+    told = [f"store: {damaged} was damaged and is deleted; its points run again" for damaged in store.load()]
+    to_run, why = len(plan), ""
     if len(store.index):  # else ten million scenarios would be looked up for nothing
         to_run = sum(len(numbers) for numbers in missing(plan, windows(len(plan)), store))
-    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run"]
+    if to_run and len(plan) <= MOST_EXPLAINED:
+        absent = np.concatenate(list(missing(plan, windows(len(plan)), store)))
+        why = explain(store.storage, name, plan, absent)
+    reasons = f" ({why})" if why else ""
+    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run{reasons}"]
 
 
 def _complete(
@@ -191,9 +199,10 @@ def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
             manifest.write(folder, record)
 
 
-def _tidy(store: Store, joined: Joined) -> None:
-    """Leaves the store with few files; not being able to costs nobody a result."""
+def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
+    """Leaves the store with few files and a note of this sweep; not being able to costs nobody a result."""
     try:
+        remember()
         compact(store, joined.chunks)
         store.storage.clear_parts()
     except OSError as error:

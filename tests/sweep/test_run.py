@@ -124,6 +124,15 @@ def test_other_sweeps_re_use_what_they_share(tmp_path: Path, capsys: pytest.Capt
     assert table(tmp_path / "out")["cpus"].to_list() == [8] * 6 + [64] * 6
 
 
+def test_it_says_why_points_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep_with(standin.simulate, "+grid=smoke", "executor=inline", "output=a") == 0
+    capsys.readouterr()
+    argv = ("+grid=smoke", "grid.cpus=[16,64,128]", "host.rb_visit_ns=80", "executor=inline", "output=b")
+    assert sweep_with(standin.simulate, *argv) == 0
+    told = "0 of 18 points re-used, 18 to run (6 new, 12 re-run: rb_visit_ns changed)"
+    assert told in capsys.readouterr().err.splitlines()
+
+
 def test_equal_content_runs_once_and_gives_a_row_for_each_id(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text(
         "id,cpus,unmap_burst,burst_period_us,in_flight\nz,8,4,1000,16\na,9,4,1000,16\nb,8,4,1000,16\n"
