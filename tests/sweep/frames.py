@@ -17,12 +17,18 @@ def result_row(scenario: dict[str, Any], **result: Any) -> dict[str, Any]:
     given = {"cpus": 8, "unmap_burst": 16, "burst_period_us": 1000.0, "in_flight": 64} | scenario
     row = complete_row(given)
     content = ",".join(f"{key}={given[key]}" for key in sorted(given))
-    return row | {"id": content} | {c.name: result.get(c.name, _ZERO[c.kind]) for c in RESULT_COLUMNS}
+    results = {c.name: result.get(c.name, _ZERO[c.kind]) for c in RESULT_COLUMNS}
+    return row | {"id": content} | results | {"status": "ok", "error": None}
 
 
 def frame(*rows: dict[str, Any]) -> pl.DataFrame:
     """Rows made by ``result_row`` as a table."""
-    return pl.DataFrame(list(rows))
+    return pl.DataFrame(list(rows), schema_overrides={"error": pl.String})
+
+
+def lazy(*rows: dict[str, Any]) -> pl.LazyFrame:
+    """The same, as the summary, the map and the table take it."""
+    return frame(*rows).lazy()
 
 
 def boundary_frame(policies: tuple[str, ...] = ("array", "list")) -> pl.DataFrame:
