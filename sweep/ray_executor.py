@@ -22,6 +22,8 @@ from sweep import THREADS
 from sweep.config import ClusterConfig
 from sweep.executor import Execute
 from sweep.ray_tasks import execute
+from sweep.storage import Storage
+from sweep.storage.shared import check_shared
 from sweep.task import Simulate
 from workers.schema import ScenarioError
 
@@ -37,11 +39,12 @@ ENVIRONMENT = {
 
 
 @contextlib.contextmanager
-def on_ray(cluster: ClusterConfig, simulate: Simulate) -> Iterator[tuple[Execute, int]]:
+def on_ray(cluster: ClusterConfig, simulate: Simulate, shared: Storage | None = None) -> Iterator[tuple[Execute, int]]:
     """Starts or joins Ray, and leaves or stops it at the end; gives ``execute`` and the number of CPUs.
 
     Where this process has Ray already, it is used and left alone. RAY_ADDRESS decides where ``cluster.address`` does
-    not. Raises ScenarioError where Ray cannot be used.
+    not. ``shared``: the storage that all nodes of a cluster have to see. Raises ScenarioError where they do not, or
+    where Ray cannot be used.
     """
     os.environ.update(ENVIRONMENT)
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
@@ -54,6 +57,8 @@ def on_ray(cluster: ClusterConfig, simulate: Simulate) -> Iterator[tuple[Execute
     try:
         if not joined:
             _start(cluster, address)
+        if shared is not None and address != "local":
+            check_shared(shared, "store")
         yield lambda tasks: execute(tasks, simulate, lambda: _cpus(cluster)), _cpus(cluster)
     finally:
         if not joined:

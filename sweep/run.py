@@ -55,7 +55,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     clock.lap("plan")
     to_run, told = _look_up(plan, store)
     clock.lap("look_up")
-    with _executor(config, simulate, to_run) as (execute, cpus):
+    with _executor(config, simulate, store, to_run) as (execute, cpus):
         clock.lap("start")
         print("\n".join(told), file=sys.stderr)
         record: dict[str, Any] = {
@@ -159,13 +159,13 @@ def _report(folder: Storage) -> str:
 
 
 def _executor(
-    config: SweepConfig, simulate: Simulate, to_run: int
+    config: SweepConfig, simulate: Simulate, store: Store, to_run: int
 ) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
     if config.executor == "inline" or not to_run:
         return inline(simulate)
     from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
 
-    return on_ray(config.cluster, simulate)
+    return on_ray(config.cluster, simulate, store.storage)
 
 
 @contextlib.contextmanager

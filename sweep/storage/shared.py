@@ -1,4 +1,4 @@
-"""Do all nodes of a cluster see the sweep's files? Asked before it starts: a worker would write its results for nobody."""
+"""Do all nodes of a cluster see the same files? Asked at the start: a worker might write results that nobody finds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.storage import Storage
+from sweep.storage.local import LocalStorage
 from workers.schema import ScenarioError
 
 ANSWER_WITHIN_S = 120
@@ -18,12 +19,13 @@ def check_shared(storage: Storage, key: str = "output") -> None:
     """Each node with CPUs reads what this process wrote to ``storage``, and the other way round; nothing stays.
 
     Needs a connection to Ray. ``key``: the configuration key that named the storage. Raises ScenarioError, with the
-    first node that cannot, and OSError where this process cannot write. A node that dies meanwhile is no reason to stop.
+    first node that cannot, and OSError where this process cannot write. Nodes that die meanwhile do not matter.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")}
+    new = [folder for folder in _folders(storage) if not folder.exists()]
     probe = f"probe-{uuid.uuid4().hex}"
     storage.write(probe, probe.encode())
     try:
@@ -48,8 +50,14 @@ def check_shared(storage: Storage, key: str = "output") -> None:
         for name in (probe, *(f"{probe}-{node}" for node in nodes)):
             with contextlib.suppress(OSError):
                 storage.delete(name)
-        with contextlib.suppress(OSError):  # a folder that the probe made; any other is not empty, or meant to be used
-            Path(storage.url).rmdir()
+        with contextlib.suppress(OSError):  # another sweep may use one by now
+            for folder in new:
+                folder.rmdir()
+
+
+def _folders(storage: Storage) -> tuple[Path, ...]:
+    """The folder of the storage and those above it; S3 has none."""
+    return (Path(storage.url), *Path(storage.url).parents) if isinstance(storage, LocalStorage) else ()
 
 
 def _answer(storage: Storage, probe: str, name: str) -> str:
