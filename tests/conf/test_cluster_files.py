@@ -60,7 +60,7 @@ RAYJOB = fields(
     ),
 )
 """The fields of a RayJob that ours uses, as KubeRay 1.7 (ray-project/kuberay) defines them in
-ray-operator/config/crd/bases/ray.io_rayjobs.yaml; limits are checked in ray-operator/controllers/ray/utils/validation.go.
+ray-operator/config/crd/bases/ray.io_rayjobs.yaml; limits in ray-operator/controllers/ray/utils/validation.go.
 """
 
 
