@@ -25,9 +25,10 @@ from sweep.pairs import in_file
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
 from sweep.results import NAME as RESULTS
-from sweep.results import Failures, LostChunk, write_results
+from sweep.results import Joined, LostChunk, write_results
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
+from sweep.store.compact import compact
 from sweep.summary_table import table
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
@@ -75,16 +76,18 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             "executor": {"kind": config.executor, "cpus": cpus},
         }
         with _folder(folder, record):
-            tally, failures = _complete(plan, store, folder, execute, cpus, to_run)
+            tally, joined = _complete(plan, store, folder, execute, cpus, to_run)
             clock.lap("run")
-            record |= {"failed": failures.count, "first_failed": failures.first}
+            record |= {"failed": joined.failed, "first_failed": joined.failures}
             record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
-            if failures.count < len(plan):
+            if joined.failed < len(plan):
                 print(_report(folder))
             clock.lap("report")
+            _tidy(store, joined)
+            clock.lap("tidy")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
-    _close(folder, failures)
-    return FAILED_POINTS if failures.count else COMPLETE
+    _close(folder, joined)
+    return FAILED_POINTS if joined.failed else COMPLETE
 
 
 def plan_of(config: SweepConfig, library: Library) -> Plan:
@@ -115,7 +118,7 @@ def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:
 
 def _complete(
     plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int
-) -> tuple[Tally, Failures]:
+) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     progress = Progress(to_run, sys.stderr)
     while True:
@@ -125,13 +128,13 @@ def _complete(
             reason = error.strerror or error
             raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
         try:
-            failures = write_results(plan, store, folder)
+            joined = write_results(plan, store, folder)
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
             store.forget([lost.name])
             store.load()
         else:
             progress.close()
-            return tally, failures
+            return tally, joined
 
 
 def _said(config: SweepConfig) -> dict[str, Any]:
@@ -186,11 +189,20 @@ def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
             manifest.write(folder, record)
 
 
-def _close(folder: Storage, failures: Failures) -> None:
-    for row in failures.first[:10]:
+def _tidy(store: Store, joined: Joined) -> None:
+    """Leaves the store with few files; not being able to costs nobody a result."""
+    try:
+        compact(store, joined.chunks)
+        store.storage.clear_parts()
+    except OSError as error:
+        print(f"store: {store.storage.url} could not be tidied ({error.strerror or error})", file=sys.stderr)
+
+
+def _close(folder: Storage, joined: Joined) -> None:
+    for row in joined.failures[:10]:
         print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
-    if failures.count:
-        print(f"{failures.count} scenarios failed; the table holds them with status=failed", file=sys.stderr)
+    if joined.failed:
+        print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
     shown = Path(folder.url)
     if (shown / "map.svg").exists():
         shown /= "map.svg"
