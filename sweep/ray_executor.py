@@ -31,6 +31,7 @@ OBJECT_STORE_BYTES = 256 << 20  # tasks carry scenarios only: far less than the 
 
 
 ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",  # whoever reaches a Ray without it may run anything there
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # without it each task of no GPU warns
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of tasks in flight when the sweep stops: it has told why
@@ -73,7 +74,7 @@ def _start(cluster: ClusterConfig, address: str) -> None:
     options: dict[str, Any] = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":  # its processes inherit THREADS from this one
         options |= {"num_cpus": cluster.cpus, "include_dashboard": cluster.dashboard}
-        options |= {"object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"dashboard_host": "127.0.0.1", "object_store_memory": OBJECT_STORE_BYTES}
     else:
         options |= {"runtime_env": {"env_vars": THREADS}}
     no_handler = mock.patch("ray._private.utils.set_sigterm_handler")  # Ray's own exits with 15
@@ -139,11 +140,10 @@ def _check(cluster: ClusterConfig, address: str) -> None:
 
 
 def _own_token() -> None:
-    """Token authentication for a Ray of our own, by a token that only its processes get to know.
+    """A token for a Ray of our own, which only its processes get to know.
 
     In the environment, because the default place is a file in HOME, which may be read-only.
     """
-    os.environ["RAY_AUTH_MODE"] = "token"
     if not (os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 

@@ -203,12 +203,18 @@ def _close(folder: Storage, joined: Joined) -> None:
         print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
-    shown = Path(folder.url)
-    if (shown / "map.svg").exists():
-        shown /= "map.svg"
-    with contextlib.suppress(ValueError):  # another drive has no relative path
-        shown = min(Path(os.path.relpath(shown)), shown, key=lambda path: len(str(path)))
-    print(f"\n{'map' if shown.name == 'map.svg' else 'results'}: {shown}")
+    name = "map.svg" if folder.names("map.svg") else ""
+    print(f"\n{'map' if name else 'results'}: {_shown(folder, name)}")
+
+
+def _shown(folder: Storage, name: str) -> str:
+    """Where a file of the folder is (or the folder): a URL, or the shorter of the paths from here and from the root."""
+    if "://" in folder.url:
+        return f"{folder.url}/{name}".rstrip("/")
+    path = str(Path(folder.url, name))
+    with contextlib.suppress(ValueError, OSError):  # another drive, or a current folder that is gone
+        return min(os.path.relpath(path), path, key=len)
+    return path
 
 
 class Clock:
