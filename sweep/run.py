@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import io
 import os
-import re
 import sys
 import tempfile
 import time
@@ -99,7 +98,7 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
 
 def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
-    name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
+    name = config.grid.name if config.points is None else output.name_of(config.points)
     folder = output.folder_of(config.output, name)
     store = output.store_of(config.store, folder)
     opened = open_storage(folder, "output")
