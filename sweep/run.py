@@ -9,10 +9,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sweep import manifest, output
 from sweep.aggregate import read_results, summarize
@@ -28,6 +30,8 @@ from sweep.results import Joined, LostChunk, write_results
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
 from sweep.store.compact import compact
+from sweep.store.why import MOST_ROWS as MOST_EXPLAINED
+from sweep.store.why import explain, remember
 from sweep.summary_table import table
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
@@ -51,12 +55,14 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     if config.executor not in EXECUTORS:
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
-    folder, store = _places(config, plan)
+    name = config.grid.name if config.points is None else output.name_of(config.points)
+    folder, store = _places(config, name, plan)
     clock.lap("plan")
-    to_run, told = _look_up(plan, store)
+    to_run, told = _look_up(plan, store, name)
     clock.lap("look_up")
     with _executor(config, simulate, store, to_run) as (execute, cpus):
         clock.lap("start")
+        ready = time.time()
         print("\n".join(told), file=sys.stderr)
         record: dict[str, Any] = {
             "sweep_key": plan.digest(),
@@ -75,14 +81,13 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             "executor": {"kind": config.executor, "cpus": cpus},
         }
         with _folder(folder, record):
-            tally, joined = _complete(plan, store, folder, execute, cpus, to_run)
-            clock.lap("run")
+            tally, joined = _complete(plan, store, folder, execute, cpus, to_run, clock)
             record |= {"failed": joined.failed, "first_failed": joined.failures}
-            record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
+            record |= {"tasks": tally.summary(ready, cpus)}
             if joined.failed < len(plan):
                 print(_report(folder))
             clock.lap("report")
-            _tidy(store, joined)
+            _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
             clock.lap("tidy")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined)
@@ -96,9 +101,8 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
     return expand(config.grid, given(config.host), given(config.workload), library)
 
 
-def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
+def _places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
     """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
-    name = config.grid.name if config.points is None else output.name_of(config.points)
     folder = output.folder_of(config.output, name)
     store = output.store_of(config.store, folder)
     opened = open_storage(folder, "output")
@@ -106,17 +110,21 @@ def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     return opened, Store(open_storage(store, "store"))
 
 
-def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:
+def _look_up(plan: Plan, store: Store, name: str) -> tuple[int, list[str]]:
     """Loads the store; how many scenarios of the plan it does not hold, and what to tell of that."""
-    told = [f"store: {name} was damaged and is deleted; its points run again" for name in store.load()]
-    to_run = len(plan)
+    told = [f"store: {damaged} was damaged and is deleted; its points run again" for damaged in store.load()]
+    to_run, why = len(plan), ""
     if len(store.index):  # else ten million scenarios would be looked up for nothing
         to_run = sum(len(numbers) for numbers in missing(plan, windows(len(plan)), store))
-    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run"]
+    if to_run and len(plan) <= MOST_EXPLAINED:
+        absent = np.concatenate(list(missing(plan, windows(len(plan)), store)))
+        why = explain(store.storage, name, plan, absent)
+    reasons = f" ({why})" if why else ""
+    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run{reasons}"]
 
 
 def _complete(
-    plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int
+    plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int, clock: Clock
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     progress = Progress(to_run, sys.stderr)
@@ -126,12 +134,14 @@ def _complete(
         except OSError as error:
             reason = error.strerror or error
             raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
+        clock.lap("run")
         try:
             joined = write_results(plan, store, folder)
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
             store.forget([lost.name])
             store.load()
         else:
+            clock.lap("join")
             progress.close()
             return tally, joined
 
@@ -188,9 +198,10 @@ def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
             manifest.write(folder, record)
 
 
-def _tidy(store: Store, joined: Joined) -> None:
-    """Leaves the store with few files; not being able to costs nobody a result."""
+def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
+    """Leaves the store with few files and a note of this sweep; not being able to costs nobody a result."""
     try:
+        remember()
         compact(store, joined.chunks)
         store.storage.clear_parts()
     except OSError as error:
@@ -224,9 +235,10 @@ class Clock:
         self.laps: dict[str, float] = {}
 
     def lap(self, stage: str) -> None:
-        """The stage ends here."""
+        """The stage ends here; of one that comes twice, the sum."""
         now = time.perf_counter()
-        self.laps[stage], self.last = round(now - self.last, 3), now
+        self.laps[stage] = round(self.laps.get(stage, 0.0) + now - self.last, 3)
+        self.last = now
 
     def total(self) -> float:
         """Seconds since the beginning."""

@@ -41,6 +41,22 @@ class Tally:
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
         self.peak_mib = max(self.peak_mib, done.peak_mib)
 
+    def summary(self, ready: float, cpus: int) -> dict[str, float]:
+        """For the manifest. ``ready``: when the executor was, seconds since the epoch.
+
+        ``efficiency``: the share of ``cpus`` x the span of all tasks that went into the model.
+        """
+        if not self.chunks:
+            return {"chunks": 0}
+        span_s = self.ended - self.started
+        return {
+            "chunks": self.chunks,
+            "peak_mib": round(self.peak_mib),
+            "first_after_s": round(self.started - ready, 3),
+            "span_s": round(span_s, 3),
+            "efficiency": round(self.model_s / (cpus * max(span_s, 1e-9)), 4),
+        }
+
 
 def compute(
     plan: Plan, batches: Iterable[np.ndarray], store: Store, execute: Execute, cpus: int, progress: Progress
