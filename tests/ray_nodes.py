@@ -39,16 +39,17 @@ class Cluster:
         """The folder that node 2 does not share."""
         return self.folder / "lonely"
 
-    def run(self, *command: str, **said: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command to its end, with the cluster's token; ``said``: more environment."""
+    def run(self, *command: str, cwd: Path | None = None, **said: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of this environment to its end, with the cluster's token; ``said``: more variables."""
         where = str(BIN / command[0])
         return subprocess.run(
             [where, *command[1:]],
             env=self.environment | said,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=300,
-            stdin=subprocess.DEVNULL,
         )
 
 
