@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import io
 import os
-import re
 import sys
 import tempfile
 import time
@@ -56,12 +55,12 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     if config.executor not in EXECUTORS:
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
-    name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
+    name = config.grid.name if config.points is None else output.name_of(config.points)
     folder, store = _places(config, name, plan)
     clock.lap("plan")
     to_run, told = _look_up(plan, store, name)
     clock.lap("look_up")
-    with _executor(config, simulate, to_run) as (execute, cpus):
+    with _executor(config, simulate, store, to_run) as (execute, cpus):
         clock.lap("start")
         ready = time.time()
         print("\n".join(told), file=sys.stderr)
@@ -172,13 +171,13 @@ def _report(folder: Storage) -> str:
 
 
 def _executor(
-    config: SweepConfig, simulate: Simulate, to_run: int
+    config: SweepConfig, simulate: Simulate, store: Store, to_run: int
 ) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
     if config.executor == "inline" or not to_run:
         return inline(simulate)
     from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
 
-    return on_ray(config.cluster, simulate)
+    return on_ray(config.cluster, simulate, store.storage)
 
 
 @contextlib.contextmanager
@@ -214,12 +213,18 @@ def _close(folder: Storage, joined: Joined) -> None:
         print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
-    shown = Path(folder.url)
-    if (shown / "map.svg").exists():
-        shown /= "map.svg"
-    with contextlib.suppress(ValueError):  # another drive has no relative path
-        shown = min(Path(os.path.relpath(shown)), shown, key=lambda path: len(str(path)))
-    print(f"\n{'map' if shown.name == 'map.svg' else 'results'}: {shown}")
+    name = "map.svg" if folder.names("map.svg") else ""
+    print(f"\n{'map' if name else 'results'}: {_shown(folder, name)}")
+
+
+def _shown(folder: Storage, name: str) -> str:
+    """Where a file of the folder is (or the folder): a URL, or the shorter of the paths from here and from the root."""
+    if "://" in folder.url:
+        return f"{folder.url}/{name}".rstrip("/")
+    path = str(Path(folder.url, name))
+    with contextlib.suppress(ValueError, OSError):  # another drive, or a current folder that is gone
+        return min(os.path.relpath(path), path, key=len)
+    return path
 
 
 class Clock:
