@@ -41,5 +41,27 @@ def test_one_line_that_changes_on_a_terminal() -> None:
     assert "\r\x1b[K40/100 scenarios (40%), 10.0/s, 6 s left, 1 failed" in text
 
 
+def test_found_so_far_and_what_needed_no_run() -> None:
+    stream, now = io.StringIO(), 0.0
+    progress = Progress(100, stream, lambda: now)
+    progress.reuse(50, failed=1, lockups=2)
+    assert stream.getvalue() == ""
+    now = 10.0
+    progress.add(20, lockups=5)
+    assert stream.getvalue() == "70/100 scenarios (70%), 2.0/s, 15 s left, 50 re-used, 7 lock up, 1 failed\n"
+    assert progress.snapshot()["rate_per_s"] == 2.0
+
+
+def test_quiet_says_nothing_and_counts() -> None:
+    progress = Progress(10, None)
+    progress.add(10, lockups=3)
+    progress.close()
+    assert (progress.done, progress.lockups) == (10, 3)
+
+
+def test_before_anything_has_run() -> None:
+    assert Progress(10, None).line() == "0/10 scenarios (0%), 0.0/s, unknown time left"
+
+
 def test_durations() -> None:
     assert [duration(s) for s in (0.2, 59.6, 200, 7500)] == ["0 s", "1 min 00 s", "3 min 20 s", "2 h 05 min"]
