@@ -99,7 +99,11 @@ def test_no_status_is_one_sentence(content: str | None, tmp_path: Path, capsys: 
 
 
 def test_no_folder_and_no_argument(tmp_path: Path) -> None:
-    for argv, what in (([str(tmp_path / "none")], "no such folder"), ([], "nothing was given"), (["a", "b"], "a b was")):
+    for argv, what in (
+        ([str(tmp_path / "none")], "no such folder"),
+        ([], "nothing was given"),
+        (["a", "b"], "a b was"),
+    ):
         command = [sys.executable, "-m", "sweep.status", *argv]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stdout) == (2, "")
