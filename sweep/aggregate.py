@@ -222,7 +222,7 @@ def _tidy(long: pl.LazyFrame, section: str, axis: str) -> pl.DataFrame:
 def read_results(path: Path) -> pl.DataFrame:
     """The columns of a results.parquet that summary, map and table need."""
     wanted = ["id", "policy", *CONTENT, "verdict", *CALLBACK, *MEMORY]
-    return pl.scan_parquet(path, glob=False).select(wanted).collect()
+    return pl.scan_parquet(path, glob=False).filter(status="ok").select(wanted).collect()
 
 
 def write_summary(results_path: Path, out_dir: Path) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Cuts a table of scenarios into chunks, each a task of one worker."""
+"""Cuts scenarios into chunks, each a task of one worker. All numbers about the size of a chunk are here."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ from itertools import pairwise
 
 import numpy as np
 
-from workers.schema import Columns
+TARGET_S = 2.0
+"""Estimated run time of a chunk: Ray's share is 1 % at 0.5 s, and more than 5 s show progress late and lose more."""
 
 FEWEST_ROWS = 128
 """A chunk of fewer costs noticeably more a scenario: the lanes of a batch share numpy's cost per call."""
 
-MOST_ROWS = 512
-"""A chunk of more costs no less a scenario, but shows progress later and loses more with its worker."""
+MOST_ROWS = 4096
+"""Bounds what a worker holds in memory, whatever the estimate says."""
 
 
-def plan(seconds: np.ndarray, cpus: int) -> list[range]:
-    """Rows of each chunk, in input order, all of them once; chunks of about equal cost.
+def cut(seconds: np.ndarray, cpus: int) -> list[range]:
+    """Rows of each chunk, in order, all of them once; chunks of about equal cost.
 
-    ``seconds``: estimated run time of each scenario, shape (rows,). Every CPU gets a chunk as long as there are
-    rows, and two where they stay above FEWEST_ROWS; chunks of MOST_ROWS on average where there are many.
+    ``seconds``: estimated run time of each scenario, shape (rows,). Every CPU gets a chunk as long as there are rows,
+    and two where they stay above FEWEST_ROWS; chunks of TARGET_S where there are many.
     """
     rows = len(seconds)
     if not rows:
         return []
-    number = max(min(cpus, rows), min(2 * cpus, rows // FEWEST_ROWS), -(-rows // MOST_ROWS))
     done_s = np.cumsum(np.maximum(seconds, 1e-9))
+    wide = min(max(2 * cpus, int(done_s[-1] / TARGET_S)), rows // FEWEST_ROWS)
+    number = max(min(cpus, rows), wide, -(-rows // MOST_ROWS))
     edges = np.searchsorted(done_s, done_s[-1] * np.arange(1, number) / number, side="left") + 1
     bounds = np.unique(np.clip([0, *edges, rows], 0, rows)).tolist()
-    return [range(first, after) for first, after in pairwise(bounds)]
+    return [part for first, after in pairwise(bounds) for part in _at_most(first, after)]
 
 
-def rows_of(columns: Columns, rows: range) -> Columns:
-    """The rows of one chunk."""
-    return {name: values[rows.start : rows.stop] for name, values in columns.items()}
+def _at_most(first: int, after: int) -> list[range]:
+    """A range in pieces of MOST_ROWS and less: many cheap scenarios may make one chunk of average cost."""
+    return [range(at, min(at + MOST_ROWS, after)) for at in range(first, after, MOST_ROWS)]

@@ -77,6 +77,7 @@ class SweepConfig:
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     points: str | None = None
     output: str | None = None
+    store: str | None = None
     executor: str = "ray"
 
 

@@ -1,11 +1,14 @@
 """A grid's scenarios: its points times its axes, over a workload, over a host, over the defaults.
 
-Each of these is a layer: a few levels, and which of them each row takes. A layer covers the
-ones below it, column by column, so that 100,000 rows cost a few array operations a column.
+Each of these is a layer of a few levels, picked by one dimension of the grid: the points or an axis. A layer covers
+the ones below it. No table of all rows is ever made: a column depends on the dimensions of the layers that name it,
+so each of its values is worked out and checked once a combination of those (``Lookup``), before anything runs, and
+looked up for the rows that somebody asks for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -16,23 +19,89 @@ import numpy as np
 
 from sweep.axes import axis_values
 from sweep.config import AXIS_NAMES, RATE, Library
-from workers.schema import Columns, ScenarioError, complete_columns
+from sweep.policies import depot_columns
+from workers import MODEL_VERSION
+from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError, check_row, check_value, content_ids, to_columns
 
 PERIOD = "burst_period_us"
 NOTES = ("reported", "assumed", "sources")
 """What a point may say beside its columns; kept in the manifest."""
 
+MOST_SCENARIOS = 100_000_000
+"""More would take the driver more memory for the keys alone than it may use."""
+
 
 @dataclass(frozen=True)
 class Layer:
-    """``levels``: what each level sets, column -> value; ``taken``: the level of each row, shape (rows,)."""
+    """``levels``: what each level sets, column -> value; ``dimension``: the one that picks the level."""
 
     levels: Sequence[Mapping[str, Any]]
-    taken: np.ndarray
+    dimension: int
 
 
-def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], library: Library) -> Columns:
-    """Every scenario of a grid: all scenario columns, shapes (rows,), the last axis fastest.
+@dataclass(frozen=True)
+class Lookup:
+    """A column's values, one for each combination of the levels of ``dimensions``, in that many dimensions."""
+
+    dimensions: tuple[int, ...]
+    values: np.ndarray
+
+    def over(self, dimensions: tuple[int, ...]) -> np.ndarray:
+        """The values in the dimensions of a superset, to be broadcast."""
+        sizes = dict(zip(self.dimensions, self.values.shape, strict=True))
+        return self.values.reshape([sizes.get(dimension, 1) for dimension in dimensions])
+
+
+class GridPlan:
+    """All combinations of the levels of a grid's dimensions, the last one fastest; see ``sweep.plan.Plan``."""
+
+    def __init__(self, sizes: Sequence[int], columns: Mapping[str, Lookup], labels: Sequence[np.ndarray]) -> None:
+        """``labels``: for each dimension its levels' part of a row's id; none where no point has a name."""
+        self.sizes, self.columns, self.labels = tuple(sizes), columns, labels
+
+    def __len__(self) -> int:
+        return math.prod(self.sizes)
+
+    def rows(self, numbers: np.ndarray) -> Columns:
+        taken = self._levels(numbers)
+        return {
+            name: np.broadcast_to(
+                lookup.values[tuple(taken[d] for d in lookup.dimensions)] if lookup.dimensions else lookup.values,
+                len(numbers),
+            )
+            for name, lookup in self.columns.items()
+        }
+
+    def ids(self, numbers: np.ndarray) -> np.ndarray:
+        ids = np.full(len(numbers), "", object)
+        if self.labels:
+            parts = [part[level] for part, level in zip(self.labels, self._levels(numbers), strict=True)]
+            ids = np.where(parts[0] == "", "", sum(parts[1:], parts[0]))
+        absent = ids == ""
+        if absent.any():
+            ids[absent] = content_ids(self.rows(numbers[absent]))
+        return ids
+
+    def distinct(self, name: str) -> list[Any]:
+        return np.unique(self.columns[name].values).tolist()
+
+    def digest(self) -> str:
+        several = [dimension for dimension, size in enumerate(self.sizes) if size > 1]  # the rest change no row
+        said = hashlib.sha256(repr((MODEL_VERSION, [self.sizes[d] for d in several])).encode())
+        for name, lookup in self.columns.items():
+            dimensions = [several.index(d) for d in lookup.dimensions if d in several]
+            said.update(repr((name, dimensions, lookup.values.reshape(-1).tolist())).encode())
+        for part in self.labels:
+            said.update(repr(part.tolist()).encode() if any(part) else b"")
+        return said.hexdigest()
+
+    def _levels(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """For each dimension the level of each row, shapes (rows,)."""
+        return list(np.unravel_index(numbers, self.sizes))
+
+
+def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], library: Library) -> GridPlan:
+    """Every scenario of a grid, the last axis fastest, worked out lazily but checked at once.
 
     ``grid``: a GridConfig; ``host``, ``workload``: the columns that the configuration sets for all rows, used
     where a grid does not name its own. Raises ScenarioError: an empty grid, an unknown name, an impossible value.
@@ -41,34 +110,94 @@ def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], libr
     points = [row for number, point in enumerate(grid.points, 1) for row in _rows(_point(number, point))]
     if not axes and not points:
         raise ScenarioError("grid: it is empty; it needs an axis (grid.cpus=[8,16]) or points")
+    sizes = [len(points) or 1, *map(len, axes.values())]
+    if math.prod(sizes) > MOST_SCENARIOS:
+        raise ScenarioError(f"grid: {math.prod(sizes):,} scenarios were given; allowed are at most {MOST_SCENARIOS:,}")
     _refuse_twice(axes, points)
+    _refuse_repeated(points, math.prod(sizes[1:]))
     _refuse_silenced(workload, axes)
-    taken = _product([len(points) or 1, *map(len, axes.values())])
     axis_layers = {
-        name: Layer([{name: value} for value in values], index)
-        for (name, values), index in zip(axes.items(), taken[1:], strict=True)
+        name: Layer([{name: value} for value in values], number)
+        for number, (name, values) in enumerate(axes.items(), 1)
     }
-    point_layer = Layer(points or [{}], taken[0])
+    point_layer = Layer(points or [{}], 0)
+    labels = _labels(points, axes)
     layers = [
         *_named("host", host, library.host, point_layer, axis_layers),
         *_named("workload", workload, library.workload, point_layer, axis_layers),
         _without(point_layer, ("host", "workload", "name", *NOTES)),
         *axis_layers.values(),
     ]
-    table = _period(_overlay(layers, len(taken[0])))
-    if points:
-        table["id"] = _labels(points, axes, taken)
-    return complete_columns(table)
+    columns = _columns(layers, sizes)
+    _check_between(columns)
+    return GridPlan(sizes, columns | _depots(columns, library), labels)
 
 
-def _product(sizes: list[int]) -> list[np.ndarray]:
-    """For each axis the level of every row of the product, shapes (rows,)."""
-    rows = math.prod(sizes)
-    out, repeat = [], rows
-    for size in sizes:
-        repeat //= size
-        out.append(np.arange(rows) // repeat % size)
+def _columns(layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, Lookup]:
+    """Every scenario column but the id; raises ScenarioError for a missing column or a bad value."""
+    columns = {}
+    for column in SCENARIO_COLUMNS:
+        if column.name == "id":
+            continue
+        depends_on = _DEPENDS_ON.get(column.name, (column.name,))
+        within = [layer for layer in layers if any(name in level for level in layer.levels for name in depends_on)]
+        dimensions = tuple(sorted({layer.dimension for layer in within}))
+        values = []
+        for levels in itertools.product(*(range(sizes[d]) for d in dimensions)):
+            taken = dict(zip(dimensions, levels, strict=True))
+            value = _value(column.name, _overlay([layer.levels[taken[layer.dimension]] for layer in within]))
+            if value is None and column.required:
+                raise ScenarioError(f"{column.name}: missing; it has no default")
+            values.append(check_value(column, column.default if value is None else value))
+        table = to_columns([{column.name: value} for value in values])[column.name]
+        columns[column.name] = Lookup(dimensions, table.reshape([sizes[d] for d in dimensions]))
+    return columns
+
+
+_DEPENDS_ON = {PERIOD: (PERIOD, RATE, "unmap_burst"), "active_cpus": ("active_cpus", "cpus")}
+"""Columns whose value follows from more than what layers say of themselves."""
+
+
+def _overlay(levels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the levels set, the last one on top; rate and period put each other out."""
+    out: dict[str, Any] = {}
+    for level in levels:
+        for name, value in level.items():
+            out[name] = value
+            out.pop({RATE: PERIOD, PERIOD: RATE}.get(name, ""), None)
     return out
+
+
+def _value(name: str, given: Mapping[str, Any]) -> Any:
+    """A column's value from what layers set: the period from the rate, the active CPUs from all; None where absent."""
+    if name == "active_cpus":
+        return given.get(name, given.get("cpus"))
+    if name == PERIOD and RATE in given:
+        if "unmap_burst" not in given:
+            raise ScenarioError("unmap_burst: missing; it has no default")
+        return 1e6 * float(given["unmap_burst"]) / float(given[RATE])
+    return given.get(name)
+
+
+def _check_between(columns: Mapping[str, Lookup]) -> None:
+    """The rules between columns, for each combination of the levels they depend on; raises ScenarioError."""
+    for low, high in (("unmap_burst", "in_flight"), ("active_cpus", "cpus")):
+        dimensions = tuple(sorted({*columns[low].dimensions, *columns[high].dimensions}))
+        lows, highs = np.broadcast_arrays(columns[low].over(dimensions), columns[high].over(dimensions))
+        for at in np.argwhere(lows > highs)[:1]:
+            fits = dict.fromkeys(("unmap_burst", "in_flight", "active_cpus", "cpus"), 0)
+            check_row(fits | {low: lows[tuple(at)].item(), high: highs[tuple(at)].item()})
+
+
+def _depots(columns: Mapping[str, Lookup], library: Library) -> dict[str, Lookup]:
+    """The depot columns, for each combination of policy and CPUs."""
+    named = ("policy", "cpus")
+    dimensions = tuple(sorted({d for name in named for d in columns[name].dimensions}))
+    arrays = np.broadcast_arrays(*(columns[name].over(dimensions) for name in named))
+    shape = arrays[0].shape
+    flat = {name: array.reshape(-1) for name, array in zip(named, arrays, strict=True)}
+    depots = depot_columns(flat, library.depot)
+    return {name: Lookup(dimensions, values.reshape(shape)) for name, values in depots.items()}
 
 
 def _point(number: int, point: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,49 +255,31 @@ def _named(
     for level in by.levels:
         if group in level and level[group] not in files:
             raise ScenarioError(f"grid.{group}: {level[group]!r} was given; allowed are {', '.join(sorted(files))}")
-    return [Layer([files[level[group]] if group in level else everywhere for level in by.levels], by.taken)]
+    return [Layer([files[level[group]] if group in level else everywhere for level in by.levels], by.dimension)]
 
 
 def _without(layer: Layer, names: tuple[str, ...]) -> Layer:
-    return Layer([{k: v for k, v in level.items() if k not in names} for level in layer.levels], layer.taken)
+    return Layer([{k: v for k, v in level.items() if k not in names} for level in layer.levels], layer.dimension)
 
 
-def _overlay(layers: Sequence[Layer], rows: int) -> dict[str, np.ndarray]:
-    """Each column's values, None where no layer sets it; rate and period put each other out. Shapes (rows,)."""
-    table: dict[str, np.ndarray] = {}
-    for layer in layers:
-        for name in dict.fromkeys(name for level in layer.levels for name in level):
-            values = np.array([level.get(name) for level in layer.levels], object)[layer.taken]
-            present = np.array([name in level for level in layer.levels])[layer.taken]
-            below = table.get(name, np.full(rows, None, object))
-            table[name] = np.where(present, values, below)
-            other = {RATE: PERIOD, PERIOD: RATE}.get(name)
-            if other in table:
-                table[other][present] = None
-    return table
+def _labels(points: Sequence[Mapping[str, Any]], axes: Mapping[str, Any]) -> list[np.ndarray]:
+    """Parts of the ids of named points: the name, and the value on each axis of more than one value."""
+    if not any("name" in point for point in points):
+        return []
+    names = np.array([str(point.get("name", "")) for point in points], object)
+    said = ([f":{value}" if len(values) > 1 else "" for value in values] for values in axes.values())
+    return [names, *(np.array(texts, object) for texts in said)]
 
 
-def _period(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """burst_period_us from the nominal rate, where that is what was given."""
-    if RATE not in table:
-        return table
-    rate = table.pop(RATE)
-    rated = rate != None  # noqa: E711 (an elementwise comparison)
-    burst = table.get("unmap_burst")
-    if burst is None or (burst[rated] == None).any():  # noqa: E711
-        raise ScenarioError("unmap_burst: missing; it has no default")
-    period = table.get(PERIOD, np.full(len(rate), None, object)).copy()
-    period[rated] = 1e6 * burst[rated].astype(float) / rate[rated].astype(float)
-    return table | {PERIOD: period}
-
-
-def _labels(points: Sequence[Mapping[str, Any]], axes: Mapping[str, Any], taken: list[np.ndarray]) -> np.ndarray:
-    """Ids of named points: the name, and the value on each axis of more than one value; else empty."""
-    labels = np.array([str(point.get("name", "")) for point in points], object)[taken[0]]
-    for values, index in zip(axes.values(), taken[1:], strict=True):
-        if len(values) > 1:
-            labels = np.where(labels == "", "", labels + np.array([f":{value}" for value in values], object)[index])
-    return labels
+def _refuse_repeated(points: Sequence[Mapping[str, Any]], rows_each: int) -> None:
+    """Raises ScenarioError for two points of one name, or two without that are the same."""
+    seen: dict[str, int] = {}
+    for number, point in enumerate(points):
+        said = str(point.get("name", sorted((k, v) for k, v in point.items() if k not in NOTES)))
+        first = seen.setdefault(said, number)
+        if first != number:
+            rows = f"rows {first * rows_each + 1} and {number * rows_each + 1}"
+            raise ScenarioError(f"id: {point.get('name', 'the same point')!r} was given in {rows}; ids must differ")
 
 
 def notes(grid: Any) -> list[dict[str, Any]]:

@@ -10,12 +10,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import sweep
 from sweep.output import MANIFEST
+from sweep.storage import Storage
 from workers import MODEL_VERSION
-from workers.schema import Columns
 
 PACKAGES = ("hydra-core", "omegaconf", "numpy", "polars", "ray", "matplotlib")
 
@@ -41,16 +39,9 @@ def host() -> dict[str, Any]:
     }
 
 
-def seeds(columns: Columns) -> list[int]:
-    """The distinct seeds of the scenarios, the first thousand of them."""
-    return np.unique(columns["seed"])[:1000].tolist()
-
-
-def write(folder: Path, manifest: dict[str, Any]) -> None:
-    """Writes beside and renames, so that it is always whole."""
-    beside = folder / f"{MANIFEST}.part"
-    beside.write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
-    beside.replace(folder / MANIFEST)
+def write(folder: Storage, manifest: dict[str, Any]) -> None:
+    """Writes it; it is always whole. Raises OSError."""
+    folder.write(MANIFEST, (json.dumps(manifest, indent=2, default=str) + "\n").encode())
 
 
 def _commit(tree: Path) -> str | None:

@@ -1,7 +1,6 @@
-"""Runs chunks as Ray tasks: on a Ray of the sweep's own, or on a running cluster.
+"""Joins or starts Ray, and leaves or stops it; what runs there is in ``sweep.ray_tasks``.
 
-Stateless tasks of one CPU; at most twice as many in flight as there are CPUs; each writes its own
-file and returns a small report. Ray's token authentication stays on throughout.
+Ray's token authentication stays on throughout.
 """
 
 from __future__ import annotations
@@ -15,13 +14,15 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 from sweep import THREADS
 from sweep.config import ClusterConfig
-from sweep.executor import Execute, Outcome, RunChunk, Task, attempt, failed_row
+from sweep.executor import Execute
+from sweep.ray_tasks import execute
+from sweep.task import Simulate
 from workers.schema import ScenarioError
 
 OBJECT_STORE_BYTES = 256 << 20  # tasks carry scenarios only: far less than the share of memory Ray would take
@@ -30,12 +31,13 @@ OBJECT_STORE_BYTES = 256 << 20  # tasks carry scenarios only: far less than the 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # without it each task of no GPU warns
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of tasks in flight when the sweep stops: it has told why
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it aborts at SIGTERM, before Python hears of it
 }
 
 
 @contextlib.contextmanager
-def on_ray(cluster: ClusterConfig, run_chunk: RunChunk) -> Iterator[tuple[Execute, int]]:
+def on_ray(cluster: ClusterConfig, simulate: Simulate) -> Iterator[tuple[Execute, int]]:
     """Starts or joins Ray, and leaves or stops it at the end; gives ``execute`` and the number of CPUs.
 
     Where this process has Ray already, it is used and left alone. RAY_ADDRESS decides where ``cluster.address`` does
@@ -52,9 +54,7 @@ def on_ray(cluster: ClusterConfig, run_chunk: RunChunk) -> Iterator[tuple[Execut
     try:
         if not joined:
             _start(cluster, address)
-        cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        cpus = min(cpus, cluster.cpus or cpus)
-        yield lambda tasks: _execute(tasks, run_chunk, 2 * cpus), cpus
+        yield lambda tasks: execute(tasks, simulate, lambda: _cpus(cluster)), _cpus(cluster)
     finally:
         if not joined:
             with _undisturbed():
@@ -143,30 +143,9 @@ def _own_token() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
-def _execute(tasks: Iterable[Task], run_chunk: RunChunk, window: int) -> Iterator[Outcome]:
+def _cpus(cluster: ClusterConfig) -> int:
+    """CPUs to use, as many as there are now: nodes come and go."""
     import ray
 
-    # max_retries is for lost workers and nodes; what the model raises comes back as a value and is never retried.
-    remote = ray.remote(num_cpus=1, max_retries=3, retry_exceptions=False)(attempt)
-    waiting = iter(tasks)
-    running: dict[Any, Task] = {}
-    while True:
-        while len(running) < window and (task := next(waiting, None)) is not None:
-            running[remote.remote(task, run_chunk)] = task
-        if not running:
-            return
-        done, _ = ray.wait(list(running), num_returns=1)
-        for reference in done:
-            yield _outcome(reference, running.pop(reference))
-
-
-def _outcome(reference: Any, task: Task) -> Outcome:
-    """The task's outcome; all its rows as failed where its worker died again and again."""
-    import ray
-
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None  # an OSError of the worker's
-    except ray.exceptions.RayError as error:
-        return Outcome(failed=tuple(failed_row(task, row, error) for row in range(len(task.columns["id"]))))
+    there = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return min(there, cluster.cpus or there)

@@ -1,4 +1,4 @@
-"""One sweep from a configuration to its folder: expand, check, run, join, summarise, draw, report."""
+"""One sweep from a configuration to its folder: plan, look up, run, join, summarise, draw, report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -16,77 +15,124 @@ from typing import Any
 
 from sweep import manifest, output
 from sweep.aggregate import write_summary
-from sweep.chunks import plan, rows_of
 from sweep.config import Library, SweepConfig, given
-from sweep.executor import Execute, FailedRow, RunChunk, Task, inline
+from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
 from sweep.map import write_map
-from sweep.policies import depot_columns
+from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
+from sweep.results import Failures, LostChunk, write_results
+from sweep.storage import Storage, open_storage
+from sweep.store import Store
 from sweep.summary_table import render
+from sweep.task import Simulate
+from sweep.work import Tally, compute, missing
 from workers.points import read_points
-from workers.schema import Columns, ScenarioError
-from workers.task import estimate_seconds, run_chunk
+from workers.schema import ScenarioError
+from workers.task import simulate
 
 EXECUTORS = ("ray", "inline")
 COMPLETE, FAILED_POINTS = 0, 1
+MOST_SEEDS = 1000
+"""Distinct seeds that the manifest names."""
 
 
-def run(config: SweepConfig, library: Library, command: list[str], run_chunk: RunChunk = run_chunk) -> int:
+def run(config: SweepConfig, library: Library, command: list[str], simulate: Simulate = simulate) -> int:
     """Runs a sweep and prints its table; returns the exit code: 0 complete, 1 finished with failed points.
 
-    ``command``: the command line, for the manifest; ``run_chunk``: what runs a chunk. Raises ScenarioError, before
-    anything is written, for bad input. Interrupted, it leaves a manifest that says so.
+    ``command``: the command line, for the manifest; ``simulate``: the model. Raises ScenarioError, before anything is
+    written, for bad input. However it is interrupted, the next start goes on from what the store holds.
     """
     clock = Clock()
     if config.executor not in EXECUTORS:
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
-    columns = scenarios(config, library)
-    name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
-    folder = output.folder_of(config.output, name)
-    key = output.sweep_key(columns)
-    output.refuse_foreign(folder, key)
-    clock.lap("expand")
-    with _executor(config, run_chunk) as (execute, cpus):
+    plan = plan_of(config, library)
+    folder, store = _places(config, plan)
+    clock.lap("plan")
+    to_run, told = _look_up(plan, store)
+    clock.lap("look_up")
+    with _executor(config, simulate, to_run) as (execute, cpus):
         clock.lap("start")
+        print("\n".join(told), file=sys.stderr)
         record: dict[str, Any] = {
-            "sweep_key": key,
+            "sweep_key": plan.digest(),
             "state": "running",
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": command,
             "config": _said(config),
             "notes": notes(config.grid),
-            "policies": {name: dict(library.depot[name]) for name in sorted(set(columns["policy"]))},
-            "scenarios": len(columns["id"]),
-            "seeds": manifest.seeds(columns),
+            "policies": {name: dict(library.depot[name]) for name in plan.distinct("policy")},
+            "scenarios": len(plan),
+            "reused": len(plan) - to_run,
+            "store": store.storage.url,
+            "seeds": plan.distinct("seed")[:MOST_SEEDS],
             "versions": manifest.versions(),
             "host": manifest.host(),
             "executor": {"kind": config.executor, "cpus": cpus},
         }
         with _folder(folder, record):
-            chunks = plan(estimate_seconds(columns), cpus)
-            print(f"{len(columns['id'])} scenarios, {len(chunks)} chunks, {cpus} CPUs", file=sys.stderr)
-            failed, model_s = _run_tasks(execute, columns, chunks, folder)
+            tally, failures = _complete(plan, store, folder, execute, cpus, to_run)
             clock.lap("run")
-            record |= {"failed": [dataclasses.asdict(row) for row in failed]}
-            results = output.join_chunks(folder)
-            if len(failed) < len(columns["id"]):
-                write_summary(results, folder)
-                write_map(results, folder / "map.svg")
+            record |= {"failed": failures.count, "first_failed": failures.first}
+            record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
+            if failures.count < len(plan):
+                results = Path(folder.url) / "results.parquet"
+                write_summary(results, Path(folder.url))
+                write_map(results, Path(folder.url) / "map.svg")
                 print(render(results))
             clock.lap("report")
-            record |= {"durations_s": {**clock.laps, "model": round(model_s, 3), "total": clock.total()}}
-    _close(folder, failed)
-    return FAILED_POINTS if failed else COMPLETE
+            record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
+    _close(folder, failures)
+    return FAILED_POINTS if failures.count else COMPLETE
 
 
-def scenarios(config: SweepConfig, library: Library) -> Columns:
-    """Scenario and depot columns of every row, shapes (rows,); raises ScenarioError."""
+def plan_of(config: SweepConfig, library: Library) -> Plan:
+    """The scenarios to run, checked; raises ScenarioError."""
     if config.points is not None:
-        rows = read_points(config.points)
-    else:
-        rows = expand(config.grid, given(config.host), given(config.workload), library)
-    return rows | depot_columns(rows, library.depot)
+        return TablePlan(read_points(config.points), library.depot)
+    return expand(config.grid, given(config.host), given(config.workload), library)
+
+
+def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
+    """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
+    name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
+    folder = output.folder_of(config.output, name)
+    store = output.store_of(config.store, folder)
+    output.refuse_read_only("output", folder)
+    output.refuse_read_only("store", store)
+    opened = open_storage(folder)
+    output.refuse_foreign(opened, plan.digest())
+    return opened, Store(open_storage(store))
+
+
+def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:
+    """Loads the store; how many scenarios of the plan it does not hold, and what to tell of that."""
+    told = [f"store: {name} was damaged and is deleted; its points run again" for name in store.load()]
+    to_run = len(plan)
+    if len(store.index):  # else ten million scenarios would be looked up for nothing
+        to_run = sum(len(numbers) for numbers in missing(plan, windows(len(plan)), store))
+    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run"]
+
+
+def _complete(
+    plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int
+) -> tuple[Tally, Failures]:
+    """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
+    progress = Progress(to_run, sys.stderr)
+    while True:
+        try:
+            tally = compute(plan, windows(len(plan)), store, execute, cpus, progress)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
+        try:
+            failures = write_results(plan, store, folder)
+        except LostChunk as lost:  # damaged, or put into a larger file by another sweep
+            store.forget([lost.name])
+            store.load()
+        else:
+            progress.close()
+            return tally, failures
 
 
 def _said(config: SweepConfig) -> dict[str, Any]:
@@ -99,58 +145,42 @@ def _set(value: Any) -> Any:
     return {key: _set(v) for key, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def _executor(config: SweepConfig, run_chunk: RunChunk) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
-    if config.executor == "inline":
-        return inline(run_chunk)
+def _executor(
+    config: SweepConfig, simulate: Simulate, to_run: int
+) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
+    if config.executor == "inline" or not to_run:
+        return inline(simulate)
     from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
 
-    return on_ray(config.cluster, run_chunk)
+    return on_ray(config.cluster, simulate)
 
 
 @contextlib.contextmanager
-def _folder(folder: Path, record: dict[str, Any]) -> Iterator[None]:
-    """The sweep's folder with its manifest, which says at the end how it ended; chunk files are gone then."""
+def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
+    """The sweep's folder with its manifest, which says at the end how it ended."""
     try:
-        shutil.rmtree(folder / output.CHUNKS, ignore_errors=True)  # of a run that was killed
-        (folder / output.CHUNKS).mkdir(parents=True)
         manifest.write(folder, record)
-    except OSError as error:
-        raise ScenarioError(f"output: {folder} cannot be written ({error.strerror})") from None
-    try:
         yield
         record["state"] = "failed points" if record["failed"] else "complete"
     except OSError as error:
         record["state"] = "stopped by an error"
-        raise ScenarioError(f"output: {folder} cannot be written ({error.strerror or error})") from None
+        raise ScenarioError(f"output: {folder.url} cannot be written ({error.strerror or error})") from None
     except BaseException as error:
         record["state"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped by an error"
         raise
     finally:
-        shutil.rmtree(folder / output.CHUNKS, ignore_errors=True)
         with contextlib.suppress(OSError):  # a full disk: what stopped the sweep is being told already
             manifest.write(folder, record)
 
 
-def _run_tasks(execute: Execute, columns: Columns, chunks: list[range], folder: Path) -> tuple[list[FailedRow], float]:
-    """Runs every chunk; the scenarios that failed, by row, and the seconds all tasks took together."""
-    progress = Progress(len(columns["id"]), sys.stderr)
-    failed: list[FailedRow] = []
-    model_s = 0.0
-    tasks = (Task(rows_of(columns, rows), rows.start, str(folder / output.CHUNKS)) for rows in chunks)
-    for outcome in execute(tasks):
-        failed += outcome.failed
-        model_s += sum(report.seconds for report in outcome.reports)
-        progress.add(outcome.rows, len(outcome.failed))
-    progress.close()
-    return sorted(failed, key=lambda row: row.row), model_s
-
-
-def _close(folder: Path, failed: list[FailedRow]) -> None:
-    for row in failed[:10]:
-        print(f"failed: {row.id} (row {row.row + 1}): {row.error}", file=sys.stderr)
-    if failed:
-        print(f"{len(failed)} scenarios failed and are not in the table; {output.MANIFEST} names them", file=sys.stderr)
-    shown = folder / "map.svg" if (folder / "map.svg").exists() else folder
+def _close(folder: Storage, failures: Failures) -> None:
+    for row in failures.first[:10]:
+        print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
+    if failures.count:
+        print(f"{failures.count} scenarios failed; the table holds them with status=failed", file=sys.stderr)
+    shown = Path(folder.url)
+    if (shown / "map.svg").exists():
+        shown /= "map.svg"
     with contextlib.suppress(ValueError):  # another drive has no relative path
         shown = min(Path(os.path.relpath(shown)), shown, key=lambda path: len(str(path)))
     print(f"\n{'map' if shown.name == 'map.svg' else 'results'}: {shown}")

@@ -16,7 +16,7 @@ def ray_of_two() -> Iterator[None]:
     """One Ray of two CPUs for all tests that need one, started as the farm starts its own."""
     from sweep.config import ClusterConfig
     from sweep.ray_executor import on_ray
-    from workers.task import run_chunk
+    from workers.task import simulate
 
-    with on_ray(ClusterConfig(address="local", cpus=2), run_chunk):
+    with on_ray(ClusterConfig(address="local", cpus=2), simulate):
         yield

@@ -1,10 +1,6 @@
-"""The farm's entry into the model: a chunk of scenarios in, a file of results out."""
+"""The farm's entry into the model: scenarios in, results out."""
 
 from __future__ import annotations
-
-import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -13,15 +9,6 @@ from workers.schema import DEPOT_COLUMNS, RCACHE_MAX_PAGES, Columns, parse_iova_
 
 BASE_ROWS = 60
 SECONDS_PER_ROW = 4e-4
-
-
-@dataclass(frozen=True)
-class ChunkReport:
-    """What a worker hands back: where the rows are and what they cost."""
-
-    path: str
-    rows: int
-    seconds: float
 
 
 def simulate(scenarios: Columns) -> Columns:
@@ -63,18 +50,3 @@ def _distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:
             first.append(row)
         same_as.append(seen[key])
     return np.array(first, dtype=np.int64), np.array(same_as, dtype=np.int64)
-
-
-def run_chunk(scenarios: Columns, path: str) -> ChunkReport:
-    """Simulates a chunk and writes scenario and result columns to ``path`` (Parquet).
-
-    Written beside and renamed, so a file at ``path`` is always whole.
-    """
-    import polars as pl
-
-    started = time.perf_counter()
-    table = pl.DataFrame(scenarios | simulate(scenarios))
-    beside = Path(f"{path}.part")
-    table.write_parquet(beside)
-    beside.replace(path)
-    return ChunkReport(path, table.height, time.perf_counter() - started)

@@ -33,7 +33,8 @@ def scenarios(grid: str) -> Columns:
     composed = compose([f"+grid={grid}"])
     assert composed is not None
     config = composed.config
-    return expand(config.grid, given(config.host), given(config.workload), composed.library)
+    plan = expand(config.grid, given(config.host), given(config.workload), composed.library)
+    return plan.rows(np.arange(len(plan)))
 
 
 def check_table(table: dict[str, Any], known: set[str]) -> None:

@@ -17,7 +17,8 @@ def result_row(scenario: dict[str, Any], **result: Any) -> dict[str, Any]:
     given = {"cpus": 8, "unmap_burst": 16, "burst_period_us": 1000.0, "in_flight": 64} | scenario
     row = complete_row(given)
     content = ",".join(f"{key}={given[key]}" for key in sorted(given))
-    return row | {"id": content} | {c.name: result.get(c.name, _ZERO[c.kind]) for c in RESULT_COLUMNS}
+    results = {c.name: result.get(c.name, _ZERO[c.kind]) for c in RESULT_COLUMNS}
+    return row | {"id": content} | results | {"status": "ok", "error": None}
 
 
 def frame(*rows: dict[str, Any]) -> pl.DataFrame:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sweep.compose import Composed, compose
 from sweep.config import given
-from sweep.grid import expand
-from sweep.run import scenarios
+from sweep.run import plan_of
 from workers.schema import ScenarioError
 
 
@@ -73,7 +73,7 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     mine = composed("--config-dir", str(tmp_path), "+grid=mine")
-    rows = scenarios(mine.config, mine.library)
+    rows = plan_of(mine.config, mine.library).rows(np.arange(2))
     assert rows["policy"].tolist() == ["tiny", "list"]
     assert rows["depot_capacity"].tolist() == [1, 0]
     assert rows["rb_visit_ns"].tolist() == [100.0, 100.0]
@@ -154,5 +154,4 @@ def test_refusals_are_one_sentence(argv: list[str], told: str) -> None:
 
 def test_large_is_large() -> None:
     large = composed("+grid=large")
-    rows = expand(large.config.grid, given(large.config.host), given(large.config.workload), large.library)
-    assert len(rows["id"]) >= 100_000
+    assert len(plan_of(large.config, large.library)) >= 100_000

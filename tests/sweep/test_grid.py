@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from sweep.config import GridConfig, Library
 from sweep.grid import expand, notes
-from workers.schema import SCENARIO_COLUMNS, ScenarioError
+from workers.policy import POLICY_KEYS
+from workers.schema import DEPOT_COLUMNS, SCENARIO_COLUMNS, ScenarioError, complete_columns
 
+DEPOT = dict.fromkeys(POLICY_KEYS, 1) | {"depot_kind": "array", "depot_capacity_per_cpu": 2}
 LIBRARY = Library(
-    depot={},
+    depot=dict.fromkeys(("array", "list"), DEPOT),
     host={"fast": {"rb_visit_ns": 5.0, "rb_erase_ns": 6.0}, "slow": {"rb_visit_ns": 100.0}},
     workload={
         "nic": {"unmap_burst": 64, "burst_period_us": 640.0, "in_flight": 512},
@@ -28,14 +30,17 @@ LOAD = {"cpus": 8, "unmap_burst": 4, "burst_period_us": 1000, "in_flight": 16}
 def table(
     all_hosts: dict[str, Any] | None = None, all_loads: dict[str, Any] | None = None, **grid: Any
 ) -> dict[str, Any]:
-    return expand(GridConfig(**grid), all_hosts or {}, all_loads or {}, LIBRARY)
+    plan = expand(GridConfig(**grid), all_hosts or {}, all_loads or {}, LIBRARY)
+    every = np.arange(len(plan))
+    return {"id": plan.ids(every), **plan.rows(every)}
 
 
 def test_every_combination_once_with_the_last_axis_fastest() -> None:
     rows = table(**LOAD | {"cpus": [8, 16], "policy": ["array", "list"], "iova_pages": ["1", "64"]})
     seen = list(zip(rows["cpus"], rows["iova_pages"], rows["policy"], strict=True))
     assert seen == list(itertools.product([8, 16], ["1", "64"], ["array", "list"]))
-    assert list(rows) == [c.name for c in SCENARIO_COLUMNS]
+    assert list(rows) == [c.name for c in (*SCENARIO_COLUMNS, *DEPOT_COLUMNS)]
+    assert rows["depot_capacity"].tolist() == [2 * cpus for cpus in rows["cpus"]]
     assert rows["active_cpus"].tolist() == rows["cpus"].tolist()
     assert len(set(rows["id"])) == 8
 
@@ -117,6 +122,39 @@ def test_refusals(grid: dict[str, Any], told: str) -> None:
 def test_a_workload_that_the_grid_covers_is_refused() -> None:
     with pytest.raises(ScenarioError, match="workload: without effect"):
         table(all_loads={"unmap_burst": 4, "unmap_rate_per_s": 9.0}, **LOAD)
+
+
+def test_rows_are_those_of_the_whole_table_and_complete() -> None:
+    """Looked up one by one, in any order, and as ``complete_columns`` would have them."""
+    grid = LOAD | {"cpus": [8, 16], "in_flight": [16, 32, 64], "seed": [1, 2], "workload": ["disk"], "iova_pages": "1"}
+    del grid["burst_period_us"], grid["unmap_burst"]
+    plan = expand(GridConfig(**grid), {"rb_visit_ns": 3.0}, {}, LIBRARY)
+    numbers = np.random.default_rng(1).permutation(len(plan))
+    rows, ids = plan.rows(numbers), plan.ids(numbers)
+    whole = plan.rows(np.arange(len(plan)))
+    for name, values in rows.items():
+        assert values.tolist() == whole[name][numbers].tolist()
+    complete = complete_columns({c.name: rows[c.name] for c in SCENARIO_COLUMNS if c.name != "id"})
+    assert ids.tolist() == complete["id"].tolist()
+    for name, values in complete.items():
+        assert name == "id" or (values.tolist() == rows[name].tolist() and values.dtype == rows[name].dtype)
+
+
+def test_the_digest_is_of_what_the_rows_are() -> None:
+    def digest(**grid: Any) -> str:
+        return expand(GridConfig(**LOAD | grid), {}, {}, LIBRARY).digest()
+
+    assert digest(cpus=[8, 16]) == digest(cpus=[8, 16], hz=250)
+    assert len({digest(cpus=cpus, hz=hz) for cpus in ([8, 16], [16, 8], [8]) for hz in (100, 250)}) == 6
+
+
+def test_a_hundred_million_rows_and_no_more() -> None:
+    axes = {"cpus": {"start": 1, "stop": 4096, "num": 4000}, "in_flight": {"start": 16, "stop": 40_000, "num": 5000}}
+    plan = expand(GridConfig(**LOAD | axes | {"hz": [100, 250, 300, 1000, 2000]}), {}, {}, LIBRARY)
+    assert len(plan) == 100_000_000
+    assert plan.rows(np.array([len(plan) - 1]))["cpus"].tolist() == [4096]
+    with pytest.raises(ScenarioError, match="grid: 120,000,000 scenarios were given; allowed are at most 100,000,000"):
+        expand(GridConfig(**LOAD | axes | {"seed": [1, 2, 3, 4, 5, 6]}), {}, {}, LIBRARY)
 
 
 def test_a_hundred_thousand_rows() -> None:

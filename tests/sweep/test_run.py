@@ -15,33 +15,38 @@ from typing import Any
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
-from sweep import output
+from sweep import run as running
 from sweep.cli import main
 from sweep.compose import compose
 from sweep.run import run
 from tests.sweep import standin
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, complete_row
-from workers.task import ChunkReport
 
 ROOT = Path(__file__).parents[2]
-HEADER = "id,cpus,unmap_burst,burst_period_us,in_flight,policy"
+HEADER = "id,cpus,unmap_burst,burst_period_us,in_flight,policy,seed"
+SEEDS = {"raise": standin.RAISES, "die": standin.DIES, "slow": standin.SLOW}
 FILES = ["manifest.json", "map.svg", "results.parquet", "summary.csv", "summary.parquet"]
 MODULE = """
 import functools, runpy, sys
 import sweep.run
-from tests.sweep.standin import run_chunk
-sweep.run.run = functools.partial(sweep.run.run, run_chunk=run_chunk)
+from tests.sweep.standin import simulate
+sweep.run.run = functools.partial(sweep.run.run, simulate=simulate)
 runpy.run_module("sweep", run_name="__main__", alter_sys=False)
 """
 """``python -m sweep`` with the stand-in in place of the model."""
 
 
-def sweep_with(run_chunk: Any, *argv: str) -> int:
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current folder, and so a store, of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+def sweep_with(simulate: Any, *argv: str) -> int:
     composed = compose(list(argv))
     assert composed is not None
-    return run(composed.config, composed.library, list(argv), run_chunk)
+    return run(composed.config, composed.library, list(argv), simulate)
 
 
 def table(folder: Path) -> pl.DataFrame:
@@ -53,7 +58,9 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def points(path: Path, *ids: str) -> str:
-    rows = [f"{name},{8 + row},4,1000,{16 + row},{'list' if row % 2 else 'array'}" for row, name in enumerate(ids)]
+    """A points file of a row for each id; what an id begins with is what becomes of its row (SEEDS)."""
+    policies, seeds = ("array", "list"), [SEEDS.get(re.sub(r"\W.*", "", name), 0) for name in ids]
+    rows = [f"{name},{8 + i},4,1000,{16 + i},{policies[i % 2]},{seeds[i]}" for i, name in enumerate(ids)]
     path.write_text("\n".join([HEADER, *rows]) + "\n")
     return f"points={path}"
 
@@ -61,24 +68,20 @@ def points(path: Path, *ids: str) -> str:
 @pytest.mark.usefixtures("ray_of_two")
 def test_the_same_table_inline_and_on_ray(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for executor in ("inline", "ray"):
-        argv = ("+grid=smoke", f"executor={executor}", f"output={tmp_path / executor}")
-        assert sweep_with(standin.run_chunk, *argv) == 0
+        argv = ("+grid=smoke", f"executor={executor}", f"output={tmp_path / executor}", f"store={executor}_store")
+        assert sweep_with(standin.simulate, *argv) == 0
         assert sorted(path.name for path in (tmp_path / executor).iterdir()) == FILES
         assert "map.svg" in capsys.readouterr().out.splitlines()[-1]
-    processes = "callback_count"
-    inline, on_ray = table(tmp_path / "inline"), table(tmp_path / "ray")
-    assert inline.height == 12
-    assert_frame_equal(inline.drop(processes), on_ray.drop(processes))
-    assert set(inline[processes]) == {os.getpid()}
-    assert os.getpid() not in on_ray[processes]
+    assert table(tmp_path / "inline").height == 12
+    assert (tmp_path / "inline" / "results.parquet").read_bytes() == (tmp_path / "ray" / "results.parquet").read_bytes()
 
 
 def test_points_come_back_in_order_and_completed(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     argv = (points(tmp_path / "p.csv", "z", "007", "a"), f"output={folder}", "executor=inline")
-    assert sweep_with(standin.run_chunk, *argv) == 0
+    assert sweep_with(standin.simulate, *argv) == 0
     rows = table(folder)
-    assert rows.columns == [c.name for c in (*SCENARIO_COLUMNS, *RESULT_COLUMNS)]
+    assert rows.columns == [c.name for c in (*SCENARIO_COLUMNS, *RESULT_COLUMNS)] + ["status", "error"]
     assert rows["id"].to_list() == ["z", "007", "a"]
     assert rows["policy"].to_list() == ["array", "list", "array"]
     wanted = complete_row(
@@ -91,23 +94,57 @@ def test_points_come_back_in_order_and_completed(tmp_path: Path) -> None:
 def test_a_folder_s_name_is_no_pattern(tmp_path: Path) -> None:
     folder = tmp_path / "out [1] *"
     argv = (points(tmp_path / "p.csv", "z", "a"), f"output={folder}", "executor=inline")
-    assert sweep_with(standin.run_chunk, *argv) == 0
+    assert sweep_with(standin.simulate, *argv) == 0
     assert pl.read_parquet(folder / "results.parquet", glob=False)["id"].to_list() == ["z", "a"]
 
 
-def test_once_more_into_a_folder_that_a_killed_run_left(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    argv = (points(tmp_path / "p.csv", "a", "b"), f"output={folder}", "executor=inline")
-    assert sweep_with(standin.run_chunk, *argv) == 0
-    (folder / output.CHUNKS).mkdir()
-    table(folder).write_parquet(folder / output.CHUNKS / "000000000001.parquet")
-    assert sweep_with(standin.run_chunk, *argv) == 0
-    assert table(folder)["id"].to_list() == ["a", "b"]
+def never(scenarios: Columns) -> Columns:
+    raise AssertionError("it was run before")
+
+
+def test_once_more_into_the_same_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = (points(tmp_path / "p.csv", "a", "b"), f"output={tmp_path / 'out'}", "executor=inline")
+    assert sweep_with(standin.simulate, *argv) == 0
+    before = (tmp_path / "out" / "results.parquet").read_bytes()
+    assert "0 of 2 points re-used, 2 to run" in capsys.readouterr().err
+    assert sweep_with(never, *argv) == 0
+    assert "2 of 2 points re-used, 0 to run" in capsys.readouterr().err
+    assert (tmp_path / "out" / "results.parquet").read_bytes() == before
+
+
+def test_other_sweeps_re_use_what_they_share(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep_with(standin.simulate, "+grid=smoke", "grid.cpus=[16,64]", "executor=inline") == 0
+    ran: list[int] = []
+
+    def counting(scenarios: Columns) -> Columns:
+        ran.extend(scenarios["cpus"].tolist())
+        return standin.simulate(scenarios)
+
+    assert sweep_with(counting, "+grid=smoke", "grid.cpus=[8,64]", "executor=inline", "output=out") == 0
+    assert ran == [8] * 6
+    assert "6 of 12 points re-used, 6 to run" in capsys.readouterr().err
+    assert table(tmp_path / "out")["cpus"].to_list() == [8] * 6 + [64] * 6
+
+
+def test_equal_content_runs_once_and_gives_a_row_for_each_id(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(
+        "id,cpus,unmap_burst,burst_period_us,in_flight\nz,8,4,1000,16\na,9,4,1000,16\nb,8,4,1000,16\n"
+    )
+    ran: list[int] = []
+
+    def counting(scenarios: Columns) -> Columns:
+        ran.extend(scenarios["cpus"].tolist())
+        return standin.simulate(scenarios)
+
+    assert sweep_with(counting, "points=p.csv", "output=out", "executor=inline") == 0
+    assert sorted(ran) == [8, 9]
+    assert table(tmp_path / "out")["id"].to_list() == ["z", "a", "b"]
+    assert table(tmp_path / "out")["softirq_residency_max_ms"].to_list() == [8.0016, 9.0016, 8.0016]
 
 
 def test_another_sweep_s_folder_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "out"
-    assert sweep_with(standin.run_chunk, points(tmp_path / "p.csv", "a"), f"output={folder}", "executor=inline") == 0
+    assert sweep_with(standin.simulate, points(tmp_path / "p.csv", "a"), f"output={folder}", "executor=inline") == 0
     before = (folder / "results.parquet").read_bytes()
     capsys.readouterr()
     assert main([points(tmp_path / "p.csv", "b"), f"output={folder}", "executor=inline"]) == 2
@@ -117,31 +154,39 @@ def test_another_sweep_s_folder_is_left_alone(tmp_path: Path, capsys: pytest.Cap
 
 def test_the_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert sweep_with(standin.run_chunk, "+grid=smoke", "executor=inline") == 0
-    assert sweep_with(standin.run_chunk, points(tmp_path / "my points.csv", "a"), "executor=inline") == 0
-    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["my_points", "smoke"]
+    assert sweep_with(standin.simulate, "+grid=smoke", "executor=inline") == 0
+    assert sweep_with(standin.simulate, points(tmp_path / "my points.csv", "a"), "executor=inline") == 0
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["my_points", "smoke", "store"]
 
 
-def test_failed_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "out"
     argv = (points(tmp_path / "p.csv", "a", "raise", "b"), f"output={folder}", "executor=inline")
-    assert sweep_with(standin.run_chunk, *argv) == 1
-    assert table(folder)["id"].to_list() == ["a", "b"]
-    assert "failed: raise (row 2): ValueError: no such machine" in capsys.readouterr().err
+    assert sweep_with(standin.simulate, *argv) == 1
+    rows = table(folder)
+    assert rows["id"].to_list() == ["a", "raise", "b"]
+    assert rows["status"].to_list() == ["ok", "failed", "ok"]
+    assert rows["error"].to_list() == [None, "ValueError: no such machine", None]
+    assert rows["verdict"].to_list() == ["ok", None, "ok"]
+    said = capsys.readouterr()
+    assert "failed: raise (row 2): ValueError: no such machine" in said.err
+    assert said.out.startswith("2 scenarios;")
     written = manifest(folder)
     assert written["state"] == "failed points"
-    assert written["failed"] == [{"row": 1, "id": "raise", "error": "ValueError: no such machine"}]
+    assert written["failed"] == 1
+    assert written["first_failed"] == [{"row": 1, "id": "raise", "error": "ValueError: no such machine"}]
+    assert sweep_with(never, *argv) == 1  # what the model raised is never run again
 
 
 def test_all_points_failed(tmp_path: Path) -> None:
     argv = (points(tmp_path / "p.csv", "raise"), f"output={tmp_path / 'out'}", "executor=inline")
-    assert sweep_with(standin.run_chunk, *argv) == 1
-    assert table(tmp_path / "out").height == 0
+    assert sweep_with(standin.simulate, *argv) == 1
+    assert table(tmp_path / "out")["status"].to_list() == ["failed"]
 
 
 def test_what_the_manifest_says(tmp_path: Path) -> None:
     assert (
-        sweep_with(standin.run_chunk, "+grid=smoke", "grid.seed=[3,5]", "executor=inline", f"output={tmp_path / 'o'}")
+        sweep_with(standin.simulate, "+grid=smoke", "grid.seed=[3,5]", "executor=inline", f"output={tmp_path / 'o'}")
         == 0
     )
     written = manifest(tmp_path / "o")
@@ -151,11 +196,11 @@ def test_what_the_manifest_says(tmp_path: Path) -> None:
     assert written["config"]["grid"]["cpus"] == [16, 64]
     assert written["policies"]["list"]["depot_kind"] == "list"
     assert set(written["versions"]) >= {"farm", "model", "python", "numpy", "polars", "ray"}
-    assert set(written["durations_s"]) == {"expand", "start", "run", "report", "model", "total"}
+    assert set(written["durations_s"]) == {"plan", "look_up", "start", "run", "report", "model", "total"}
 
 
 def test_interrupted_in_this_process(tmp_path: Path) -> None:
-    def stopped(scenarios: Columns, path: str) -> ChunkReport:
+    def stopped(scenarios: Columns) -> Columns:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -164,14 +209,14 @@ def test_interrupted_in_this_process(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.json"]
 
 
-def test_a_disk_that_fills_up(
+def test_a_table_that_finds_the_disk_full(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(folder: Path) -> Path:
+    def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output, "join_chunks", full)
-    monkeypatch.setattr("sweep.run.run.__defaults__", (standin.run_chunk,))
+    monkeypatch.setattr(running, "write_results", full)
+    monkeypatch.setattr("sweep.run.run.__defaults__", (standin.simulate,))
     assert main(["+grid=smoke", "executor=inline", f"output={tmp_path / 'out'}"]) == 2
     assert capsys.readouterr().err.endswith(
         f"sweep: output: {tmp_path / 'out'} cannot be written (No space left on device)\n"
@@ -182,7 +227,8 @@ def test_a_disk_that_fills_up(
 def test_inline_never_imports_ray(tmp_path: Path) -> None:
     code = MODULE.partition("runpy.run_module")[0]
     code += "import sweep.cli\nassert sweep.cli.main(sys.argv[1:]) == 0\nassert 'ray' not in sys.modules\n"
-    argv = [sys.executable, "-c", code, "+grid=smoke", "executor=inline", f"output={tmp_path / 'out'}"]
+    argv = [sys.executable, "-c", code, "+grid=smoke", "executor=inline"]
+    argv += [f"output={tmp_path / 'out'}", f"store={tmp_path / 'store'}"]
     subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, timeout=120)
 
 
@@ -202,6 +248,7 @@ def marked(mark: str) -> list[str]:
 def test_interrupted_from_outside_it_stops_its_ray(number: signal.Signals, tmp_path: Path) -> None:
     folder, mark = tmp_path / "out", uuid.uuid4().hex
     argv = [sys.executable, "-c", MODULE, points(tmp_path / "p.csv", "slow"), f"output={folder}", "cluster.cpus=1"]
+    argv += [f"store={tmp_path / 'store'}"]
     environment = os.environ | {"FARM_TEST": mark, "RAY_ADDRESS": ""}
     process = subprocess.Popen(
         argv, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -230,10 +277,10 @@ def test_the_model_on_a_ray_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "map: out/map.svg"
     assert re.fullmatch(
-        r"12 scenarios, \d+ chunks, \d+ CPUs\n(\d+/12 scenarios .*\n)*12 of 12 scenarios in \d+ s\n", done.stderr
+        r"0 of 12 points re-used, 12 to run\n(\d+/12 scenarios .*\n)*12 of 12 scenarios in \d+ s\n", done.stderr
     )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "results"]
     rows = table(tmp_path / "out")
     assert rows.height == 12
     assert rows["ops_completed"].min() > 0  # type: ignore[operator]

@@ -1,0 +1,147 @@
+"""results.parquet: a row a scenario, in input order, joined window by window from the plan and the store."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from sweep.plan import WINDOW_ROWS, Plan, windows
+from sweep.storage import Storage
+from sweep.store import Store
+from sweep.store.chunk import FAILED, RESULTS, TYPES, DamagedChunk
+from sweep.store.keys import scenario_keys
+from workers.schema import SCENARIO_COLUMNS
+
+NAME = "results.parquet"
+SCENARIO: dict[str, Any] = {c.name: TYPES[c.kind] for c in SCENARIO_COLUMNS}
+SCHEMA: dict[str, Any] = SCENARIO | RESULTS
+"""Columns of results.parquet, in order."""
+
+SHOWN_FAILURES = 100
+HELD_ROWS = 1 << 19
+"""Rows of chunk files kept decoded, because the next window may need them too."""
+
+
+@dataclass
+class Failures:
+    """Scenarios that failed: how many, and the first SHOWN_FAILURES of them as {row (from 0), id, error}."""
+
+    count: int = 0
+    first: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, frame: pl.DataFrame, first_row: int) -> None:
+        """Counts those of a window of the table."""
+        failed = frame.with_row_index("row", first_row).filter(status=FAILED).select("row", "id", "error")
+        self.count += failed.height
+        self.first += failed.head(SHOWN_FAILURES - len(self.first)).to_dicts()
+
+
+class LostChunk(Exception):
+    """A chunk file that was there is gone or damaged; ``name``: which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is lost")
+        self.name = name
+
+
+def rows_of(plan: Plan, numbers: np.ndarray, chunks: Chunks) -> pl.DataFrame:
+    """Rows of the table, with the columns of SCHEMA; raises LostChunk."""
+    content = plan.rows(numbers)
+    scenarios = {"id": plan.ids(numbers), **content}
+    columns = {name: pl.Series(name, _plain(scenarios[name]), dtype=kind) for name, kind in SCENARIO.items()}
+    return pl.DataFrame(columns).hstack(chunks.find(scenario_keys(content)))
+
+
+def _plain(values: np.ndarray) -> Any:
+    return values.tolist() if values.dtype == object else np.ascontiguousarray(values)
+
+
+class Chunks:
+    """Results by key, from chunk files of which the last used stay in memory."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._held: OrderedDict[str, pl.DataFrame] = OrderedDict()
+
+    def find(self, keys: np.ndarray) -> pl.DataFrame:
+        """The results of each key, in order, with the columns of RESULTS; raises LostChunk, or KeyError."""
+        files, rows = self.store.index.find(keys)
+        if len(files) and files.min() < 1:
+            raise KeyError("a scenario that was not run")
+        parts, places = [], []
+        for file in np.unique(files):
+            of = np.flatnonzero(files == file)
+            parts.append(self._chunk(self.store.index.names[file])[rows[of]])
+            places.append(of)
+        if not parts:
+            return pl.DataFrame(schema=RESULTS)
+        order = np.argsort(np.concatenate(places))
+        return pl.concat(parts)[order]
+
+    def _chunk(self, name: str) -> pl.DataFrame:
+        if name not in self._held:
+            try:
+                self._held[name] = self.store.read(name, list(RESULTS))
+            except (DamagedChunk, FileNotFoundError):
+                raise LostChunk(name) from None
+            while len(self._held) > 1 and sum(chunk.height for chunk in self._held.values()) > HELD_ROWS:
+                self._held.popitem(last=False)
+        self._held.move_to_end(name)
+        return self._held[name]
+
+
+def write_results(plan: Plan, store: Store, folder: Storage) -> Failures:
+    """Streams the table into the folder, whole or not at all; returns what failed. Raises LostChunk, OSError."""
+    stopped, failures = threading.Event(), Failures()
+    raised: list[Exception] = []
+
+    def frames(with_columns: Any, predicate: Any, n_rows: Any, batch_size: Any) -> Iterator[pl.DataFrame]:
+        chunks = Chunks(store)
+        try:
+            for numbers in windows(len(plan)):
+                if stopped.is_set():
+                    return
+                frame = rows_of(plan, numbers, chunks)
+                failures.add(frame, int(numbers[0]))
+                yield frame
+        except Exception as error:  # polars would make a ComputeError of it
+            raised.append(error)
+            raise
+
+    target, options = folder.polars(NAME)
+    local = "://" not in target
+    beside = f"{target}.part" if local else target  # an object store shows an object when all of it is there
+
+    def sink() -> None:
+        register_io_source(frames, schema=SCHEMA).sink_parquet(
+            beside, row_group_size=WINDOW_ROWS, storage_options=options or None
+        )
+
+    try:
+        with ThreadPoolExecutor(1) as thread:  # polars hears no signal while it writes; this thread does
+            writing = thread.submit(sink)
+            try:
+                writing.result()
+            except BaseException:
+                stopped.set()
+                raise
+        if local:
+            os.replace(beside, target)
+        return failures
+    except Exception:
+        if raised:
+            raise raised[0] from None
+        raise
+    finally:
+        if local:
+            Path(beside).unlink(missing_ok=True)

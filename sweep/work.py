@@ -1,0 +1,77 @@
+"""The heart of a sweep: runs the scenarios of a plan that the store does not hold yet.
+
+``compute`` takes batches of row numbers, all of a plan or a round of some strategy's; results go to the store and
+are looked up there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sweep.chunks import cut
+from sweep.executor import Execute
+from sweep.plan import WINDOW_ROWS, Plan
+from sweep.progress import Progress
+from sweep.store import Store
+from sweep.store.index import PENDING, first_of_each
+from sweep.store.keys import scenario_keys
+from sweep.task import Reference, Task
+from workers.task import estimate_seconds
+
+
+@dataclass
+class Tally:
+    """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks."""
+
+    rows: int = 0
+    failed: int = 0
+    chunks: int = 0
+    model_s: float = 0.0
+    started: float = field(default=float("inf"))
+    ended: float = 0.0
+    peak_mib: float = 0.0
+
+    def add(self, done: Reference) -> None:
+        """Counts one chunk."""
+        self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
+        self.model_s += done.model_s
+        self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
+        self.peak_mib = max(self.peak_mib, done.peak_mib)
+
+
+def compute(
+    plan: Plan, batches: Iterable[np.ndarray], store: Store, execute: Execute, cpus: int, progress: Progress
+) -> Tally:
+    """Runs what the store does not know of each batch of row numbers; whatever is done when it returns is indexed.
+
+    Equal content is run once. Batches are taken one by one, as the workers need them. Raises OSError where the store
+    cannot be written.
+    """
+    tally = Tally()
+    for task, done in execute(_tasks(plan, batches, store, cpus)):
+        store.index.put(task.keys, done.name)
+        tally.add(done)
+        progress.add(done.rows, done.failed)
+    return tally
+
+
+def missing(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator[np.ndarray]:
+    """Of each batch of row numbers those that the store does not hold."""
+    for numbers in batches:
+        yield numbers[store.unknown(scenario_keys(plan.rows(numbers)))]
+
+
+def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int) -> Iterator[Task]:
+    for batch in batches:
+        for numbers in np.split(batch, range(WINDOW_ROWS, len(batch), WINDOW_ROWS)):
+            columns = plan.rows(numbers)
+            keys = scenario_keys(columns)
+            new = first_of_each(keys)
+            new = new[store.unknown(keys[new])]
+            columns, keys = {name: values[new] for name, values in columns.items()}, keys[new]
+            store.index.put(keys, PENDING)
+            whole = Task(columns, keys, store.storage)
+            yield from (whole.part(rows.start, rows.stop) for rows in cut(estimate_seconds(columns), cpus))

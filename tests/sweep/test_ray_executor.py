@@ -1,0 +1,61 @@
+"""Joining and starting Ray: tokens are on, and an address without a Ray is refused at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sweep.config import ClusterConfig
+from sweep.ray_executor import on_ray
+from tests.sweep.standin import simulate
+from workers.schema import ScenarioError
+
+
+@pytest.mark.usefixtures("ray_of_two")
+def test_tokens_are_on() -> None:
+    import ray
+
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    address = ray.get_runtime_context().gcs_address
+    look = f"import ray; ray.init(address={address!r}, log_to_driver=False)"
+    stranger = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0" * 64,
+        "RAY_NUM_REDIS_GET_RETRIES": "1",
+    }
+    refused = subprocess.run([sys.executable, "-c", look], env=stranger, capture_output=True, text=True, timeout=120)
+    assert refused.returncode != 0
+    assert "InvalidAuthToken" in refused.stderr
+    sweep = [sys.executable, "-m", "sweep", "+grid=smoke", f"cluster.address={address}"]
+    refused = subprocess.run(sweep, env=stranger, capture_output=True, text=True, timeout=120)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "RAY_AUTH_TOKEN" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("cluster", "told"),
+    [
+        (ClusterConfig(address="127.0.0.1:1"), "nothing answers at '127.0.0.1:1'"),
+        (ClusterConfig(address="http://head:8265"), "allowed are local, auto and HOST:PORT"),
+        (ClusterConfig(address="head"), "allowed are local, auto and HOST:PORT"),
+    ],
+)
+def test_an_address_without_ray(cluster: ClusterConfig, told: str) -> None:
+    with pytest.raises(ScenarioError) as refusal, on_ray(cluster, simulate):
+        pass
+    assert told in str(refusal.value)
+
+
+def test_ray_address_decides_where_the_configuration_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:2")
+    with pytest.raises(ScenarioError, match="nothing answers"), on_ray(ClusterConfig(), simulate):
+        pass
+    with (
+        pytest.raises(ScenarioError, match=":3"),
+        on_ray(ClusterConfig(address="127.0.0.1:3"), simulate),
+    ):
+        pass
