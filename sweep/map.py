@@ -1,16 +1,16 @@
 """The map: which machines and workloads lock up, before and after the patch, and what it costs in memory.
 
-Data first: ``cells`` reduces a results frame to one row for each cell of each panel (worst case over
+Data first: ``cells`` reduces results to one row for each cell of each panel (worst case over
 everything the panel does not show). Markup second: ``draw`` turns cells into a figure. Flat colours
 that differ in lightness, each with its own hatch, so that the map survives grey print and colour blindness.
 """
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -21,8 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
-from sweep.aggregate import highest, lowest, pairs, policies, read_results, size_rows, varying, with_rate, worst
+from sweep.aggregate import highest, lowest, size_rows, varying, with_rate, worst
 from sweep.config import RATE
+from sweep.pairs import distinct, pairs, policies
 from workers.schema import VERDICTS
 
 STYLE = {"ok": ("#d5ebe7", ""), "chained": ("#e69f00", "////"), "soft_lockup": ("#7a1430", "xxxx")}
@@ -63,37 +64,42 @@ def nearest(column: str, values: list[float], base: float, steps: int) -> pl.Exp
     return ((pl.col(column).cast(pl.Float64).log() * scale).round() / scale).exp().round_sig_figs(3)
 
 
-def panels(frame: pl.DataFrame) -> Panels:
-    """The panels of a results frame: array and list where both ran, else the first policies present."""
-    shown = tuple(policies(frame)[:2])
-    frame = with_rate(frame.filter(pl.col("policy").is_in(shown)))
+def panels(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> Panels:
+    """The panels of results: array and list where both ran, else the first policies present.
+
+    ``paired``: their ``sweep.pairs``, where somebody has them already.
+    """
+    shown = tuple(policies(results)[:2])
+    frame = with_rate(results.filter(pl.col("policy").is_in(shown)))
     placed = {"cpus", "iova_pages", RATE, "burst_period_us"}
-    if (frame["active_cpus"] == frame["cpus"]).all():
+    if frame.select((pl.col("active_cpus") == pl.col("cpus")).all()).collect().item():
         placed.add("active_cpus")
     hidden = tuple(name for name in varying(frame) if name not in placed)
-    return Panels(shown, cells(frame, shown), hidden)
+    return Panels(shown, cells(frame, shown, paired), hidden)
 
 
-def cells(frame: pl.DataFrame, shown: tuple[str, ...]) -> pl.DataFrame:
+def cells(frame: pl.LazyFrame, shown: tuple[str, ...], paired: pl.LazyFrame | None = None) -> pl.DataFrame:
     """One row for each policy, IOVA size, CPU count and rate: the worst verdict and the most memory.
 
     Rows with policy "" hold the memory column: what the second policy adds to the first (over the
     same scenarios), or the peak memory of the only one.
     """
     frame = with_rate(frame)
-    rows = size_rows(frame).select("iova_pages", "size_row", "size_order").unique()
-    cpus = nearest("cpus", frame["cpus"].unique().to_list(), 2, 1).alias("cell_cpus")
-    rate = nearest(RATE, frame[RATE].unique().to_list(), 10, 4).alias("cell_rate")
+    rows = size_rows(frame.select("iova_pages").unique()).select("iova_pages", "size_row", "size_order")
+    cpus = nearest("cpus", distinct(frame, "cpus").to_list(), 2, 1).alias("cell_cpus")
+    rate = nearest(RATE, distinct(frame, RATE).to_list(), 10, 4).alias("cell_rate")
     group = ["policy", "size_row", "size_order", "cell_cpus", "cell_rate"]
 
     placed = frame.join(rows, on="iova_pages").with_columns(cpus, rate).group_by(group)
-    out = placed.agg(worst(), (pl.col("memory_peak_bytes").max() / 2**20).alias("mib"), pl.len().alias("scenarios"))
+    most = (pl.col("memory_peak_bytes").max() / 2**20).alias("mib")
+    out = placed.agg(worst(), most, pl.len().alias("scenarios")).collect()
     if len(shown) == 1:
         memory = out.with_columns(policy=pl.lit(""))
     else:
-        paired = with_rate(pairs(frame)).filter(before=shown[0], after=shown[1]).with_columns(policy=pl.lit(""))
+        both = with_rate(pairs(frame) if paired is None else paired).filter(before=shown[0], after=shown[1])
         memory = (
-            paired.join(rows, on="iova_pages")
+            both.with_columns(policy=pl.lit(""))
+            .join(rows, on="iova_pages")
             .with_columns(cpus, rate)
             .group_by(group)
             .agg(
@@ -101,9 +107,10 @@ def cells(frame: pl.DataFrame, shown: tuple[str, ...]) -> pl.DataFrame:
                 (pl.col("memory_added_bytes").max() / 2**20).alias("mib"),
                 pl.len().alias("scenarios"),
             )
+            .collect()
         )
-    both = pl.concat([out, memory], how="vertical").rename({"cell_cpus": "cpus", "cell_rate": "rate"})
-    return both.sort("size_order", "policy", "cpus", "rate")
+    every = pl.concat([out, memory], how="vertical").rename({"cell_cpus": "cpus", "cell_rate": "rate"})
+    return every.sort("size_order", "policy", "cpus", "rate")
 
 
 def edges(centres: list[float]) -> list[float]:
@@ -259,7 +266,9 @@ def _legends(figure: Figure, steps: list[float]) -> None:
     )  # fmt: skip
 
 
-def write_map(results_path: Path, out_path: Path) -> None:
-    """Draws the results table at ``results_path`` to ``out_path`` (SVG, the same bytes for the same table)."""
+def svg(view: Panels) -> bytes:
+    """The map as SVG, the same bytes for the same panels."""
+    drawn = io.BytesIO()
     with matplotlib.rc_context(SETTINGS):
-        draw(panels(read_results(results_path))).savefig(out_path, format="svg", metadata={"Date": None})
+        draw(view).savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()

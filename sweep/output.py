@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +16,7 @@ MANIFEST, STORE = "manifest.json", "store"
 def folder_of(output: str | None, name: str) -> str:
     """``output``, or results/NAME/TIME (UTC) below the current folder; raises ScenarioError for an unfit name."""
     if output is not None:
-        if not output:
-            raise ScenarioError("output: an empty text was given; allowed is the path of a folder")
-        return output if "://" in output else str(Path(output).absolute())
+        return output
     if not re.fullmatch(r"\w[\w.-]{0,99}", name) or name == STORE:
         raise ScenarioError(
             f"grid.name: {name!r} was given; allowed are letters, digits, _, - and ., but for {STORE}, as it names a"
@@ -32,30 +29,16 @@ def folder_of(output: str | None, name: str) -> str:
 
 def store_of(store: str | None, folder: str) -> str:
     """``store``, or results/store below the current folder; for results in an object store, store in that bucket."""
-    if store == "":
-        raise ScenarioError("store: an empty text was given; allowed is the path of a folder")
     if store is not None:
-        return store if "://" in store else str(Path(store).absolute())
+        return store
     scheme, separator, rest = folder.partition("://")
-    return f"{scheme}://{rest.split('/')[0]}/{STORE}" if separator else str(Path("results", STORE).absolute())
+    return f"{scheme}://{rest.split('/')[0]}/{STORE}" if separator else str(Path("results", STORE))
 
 
 def refuse_foreign(folder: Storage, key: str) -> None:
     """Raises ScenarioError where the folder holds something else than the sweep ``key``."""
     if _key_in(folder) != key and _holds_anything(folder):
         raise ScenarioError(f"output: {folder.url} holds something else than this sweep; give an empty or a new folder")
-
-
-def refuse_read_only(key: str, url: str) -> None:
-    """Raises ScenarioError, naming the configuration's ``key``, where nothing can be written below the path ``url``."""
-    if "://" in url:
-        return
-    try:
-        folder = next(folder for folder in (Path(url), *Path(url).parents) if folder.exists())
-        with tempfile.TemporaryFile(dir=folder):  # the one sure test: root passes every check of permissions
-            pass
-    except OSError as error:
-        raise ScenarioError(f"{key}: {url} cannot be written ({error.strerror})") from None
 
 
 def _holds_anything(folder: Storage) -> bool:

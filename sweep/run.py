@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,17 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from sweep import manifest, output
-from sweep.aggregate import write_summary
+from sweep.aggregate import read_results, summarize
 from sweep.config import Library, SweepConfig, given
 from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
-from sweep.map import write_map
+from sweep.map import panels, svg
+from sweep.pairs import in_file
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
+from sweep.results import NAME as RESULTS
 from sweep.results import Failures, LostChunk, write_results
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
-from sweep.summary_table import render
+from sweep.summary_table import table
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
 from workers.points import read_points
@@ -76,10 +80,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             record |= {"failed": failures.count, "first_failed": failures.first}
             record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
             if failures.count < len(plan):
-                results = Path(folder.url) / "results.parquet"
-                write_summary(results, Path(folder.url))
-                write_map(results, Path(folder.url) / "map.svg")
-                print(render(results))
+                print(_report(folder))
             clock.lap("report")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, failures)
@@ -98,11 +99,9 @@ def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
     folder = output.folder_of(config.output, name)
     store = output.store_of(config.store, folder)
-    output.refuse_read_only("output", folder)
-    output.refuse_read_only("store", store)
-    opened = open_storage(folder)
+    opened = open_storage(folder, "output")
     output.refuse_foreign(opened, plan.digest())
-    return opened, Store(open_storage(store))
+    return opened, Store(open_storage(store, "store"))
 
 
 def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:
@@ -143,6 +142,20 @@ def _said(config: SweepConfig) -> dict[str, Any]:
 
 def _set(value: Any) -> Any:
     return {key: _set(v) for key, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+def _report(folder: Storage) -> str:
+    """Writes summary and map of the table in the folder; returns the closing table as text."""
+    results = read_results(*folder.polars(RESULTS))
+    with tempfile.TemporaryDirectory() as scratch:
+        paired = in_file(results, Path(scratch))
+        summary = summarize(results, paired)
+        parquet = io.BytesIO()
+        summary.write_parquet(parquet)
+        folder.write("summary.parquet", parquet.getvalue())
+        folder.write("summary.csv", summary.write_csv().encode())
+        folder.write("map.svg", svg(panels(results, paired)))
+        return table(results, paired)
 
 
 def _executor(

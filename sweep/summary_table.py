@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 
 import polars as pl
 
-from sweep.aggregate import CLASSES, highest, lowest, pairs, policies, read_results, size_rows, with_rate
+from sweep.aggregate import highest, lowest, size_rows, with_rate
 from sweep.config import RATE
 from sweep.map import si
+from sweep.pairs import CLASSES, pairs, policies
 
 WIDTH = 100
 LABEL = 16
 CLASS_TEXT = ("safe in both", "fixed by the patch", "broken by it", "locked in both")
 
 
-def render(results_path: Path) -> str:
-    """The table of a results.parquet as text: at most 25 lines of at most 100 columns."""
-    return table(read_results(results_path))
+def table(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> str:
+    """The table of results as text: at most 25 lines of at most 100 columns.
 
-
-def table(frame: pl.DataFrame) -> str:
-    """The table of a results frame; see ``render``."""
-    frame = size_rows(with_rate(frame))
-    shown = policies(frame)[:2]
+    ``paired``: their ``sweep.pairs``, where somebody has them already.
+    """
+    frame, present = grouped(results), policies(results)
+    shown, others = present[:2], present[2:]
     lines = [_title(frame, shown), "safe rate: the highest of unmaps/s per active CPU below every soft lockup", ""]
     lines += _columns([_header(shown), *_size_lines(frame, shown)])
     if len(shown) == 2:
-        lines += ["", *_pair_lines(pairs(frame).filter(before=shown[0], after=shown[1]))]
-    others = policies(frame)[2:]
+        both = pairs(results) if paired is None else paired
+        lines += ["", *_pair_lines(both.filter(before=shown[0], after=shown[1]))]
     if others:
         lines += textwrap.wrap(_other_line(frame, others), WIDTH, max_lines=3)
     return "\n".join(line[:WIDTH].rstrip() for line in lines)
 
 
+def grouped(results: pl.LazyFrame) -> pl.DataFrame:
+    """One row for each policy, IOVA size, CPU count and rate.
+
+    Columns beside these and those of ``size_rows``: scenarios, locked and chained (how many), memory_peak_bytes (most).
+    """
+    groups = with_rate(results).group_by("policy", "iova_pages", "cpus", RATE)
+    reduced = groups.agg(
+        pl.len().alias("scenarios"),
+        (pl.col("verdict") == "soft_lockup").sum().alias("locked"),
+        (pl.col("verdict") == "chained").sum().alias("chained"),
+        pl.col("memory_peak_bytes").max(),
+    ).collect()
+    return size_rows(reduced.lazy()).collect()
+
+
 def _title(frame: pl.DataFrame, shown: list[str]) -> str:
     sides = f"before = {shown[0]}, after = {shown[1]}" if len(shown) == 2 else f"policy {shown[0]}"
-    return f"{frame.height:,} scenarios; {sides}; the worst over everything not named"
+    return f"{frame['scenarios'].sum():,} scenarios; {sides}; the worst over everything not named"
 
 
 def _header(shown: list[str]) -> list[str]:
@@ -56,8 +69,8 @@ def _size_lines(frame: pl.DataFrame, shown: list[str]) -> list[list[str]]:
 
 
 def safe_rate(side: pl.DataFrame) -> str:
-    """The highest nominal unmap rate of a CPU up to which no scenario of ``side`` locks up, as text."""
-    lowest_locked = lowest(side.filter(verdict="soft_lockup")[RATE])
+    """The highest nominal unmap rate of a CPU up to which no scenario of these groups locks up, as text."""
+    lowest_locked = lowest(side.filter(pl.col("locked") > 0)[RATE])
     if lowest_locked is None:
         top = highest(side[RATE])
         return "not run" if top is None else f"{si(top)} (all)"
@@ -66,27 +79,32 @@ def safe_rate(side: pl.DataFrame) -> str:
 
 
 def onset(side: pl.DataFrame) -> str:
-    """From how many CPUs on ``side`` locks up, else how much of it chains, as text."""
+    """From how many CPUs on these groups lock up, else how much of them chains, as text."""
     if side.is_empty():
         return "not run"
-    cpus = lowest(side.filter(verdict="soft_lockup")["cpus"])
+    cpus = lowest(side.filter(pl.col("locked") > 0)["cpus"])
     if cpus is not None:
         return f"from {cpus} CPUs"
-    chained = side.filter(verdict="chained").height
+    chained = side["chained"].sum()
     return f"never ({chained} chain)" if chained else "never"
 
 
-def _pair_lines(paired: pl.DataFrame) -> list[str]:
-    if paired.is_empty():
+def _pair_lines(paired: pl.LazyFrame) -> list[str]:
+    counted = paired.select(
+        pl.len(),
+        *((pl.col("class") == name).sum().alias(name) for name in CLASSES),
+        pl.col("memory_added_bytes").quantile(0.5, "nearest").alias("median"),
+        pl.col("memory_added_bytes").max().alias("most"),
+    )
+    found = counted.collect().row(0, named=True)
+    if not found["len"]:
         return ["no scenario was run under both policies"]
-    counts = [paired.filter(pl.col("class") == name).height for name in CLASSES]
-    parts = ", ".join(f"{count:,} {text}" for count, text in zip(counts, CLASS_TEXT, strict=True))
-    added = paired["memory_added_bytes"]
-    at = paired.row(added.arg_max() or 0, named=True)
-    median, most = added.quantile(0.5, "nearest"), highest(added)
+    parts = ", ".join(f"{found[name]:,} {text}" for name, text in zip(CLASSES, CLASS_TEXT, strict=True))
+    at_most = paired.filter(memory_added_bytes=found["most"]).select("cpus", "iova_pages")
+    at = at_most.sort("cpus", "iova_pages").head(1).collect().row(0, named=True)
     return [
-        f"{paired.height:,} pairs: {parts}",
-        f"the patch adds {_mib(median)} MiB of peak memory at the median, {_mib(most)} MiB at most"
+        f"{found['len']:,} pairs: {parts}",
+        f"the patch adds {_mib(found['median'])} MiB of peak memory at the median, {_mib(found['most'])} MiB at most"
         f" ({at['cpus']} CPUs, {at['iova_pages'][:LABEL]} pages)",
     ]
 
@@ -95,7 +113,7 @@ def _other_line(frame: pl.DataFrame, others: list[str]) -> str:
     shares = []
     for policy in others:
         side = frame.filter(policy=policy)
-        shares.append(f"{policy} {side.filter(verdict='soft_lockup').height / side.height:.0%}")
+        shares.append(f"{policy} {int(side['locked'].sum()) / int(side['scenarios'].sum()):.0%}")
     return f"share locked up with the others: {', '.join(shares)}"
 
 

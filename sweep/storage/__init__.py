@@ -1,67 +1,66 @@
-"""Where files of a sweep are kept. For now a local folder alone: branch h2-clusters replaces this file."""
+"""Where a sweep's files lie: a folder (``sweep.storage.local``) or an S3 bucket (``sweep.storage.s3``).
+
+A storage travels to the workers: it can be pickled and holds no secret; credentials come from the environment of each
+node. Whatever goes wrong with the disk or the service is an OSError.
+"""
 
 from __future__ import annotations
 
-import os
-import uuid
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+from sweep.storage.local import LocalStorage
+from workers.schema import ScenarioError
 
 
 class Storage(Protocol):
-    """A folder or its like. Everything raises OSError for trouble with the disk or the service."""
+    """Files by name: relative paths with ``/``, checked by ``sweep.storage.names``."""
 
-    url: str
-
-    def write(self, name: str, data: bytes) -> None:
-        """Whole or not at all."""
-
-    def read(self, name: str) -> bytes:
-        """FileNotFoundError where there is none."""
-
-    def names(self, prefix: str = "") -> list[tuple[str, int]]:
-        """(name, bytes) of the files whose names begin so, sorted."""
-
-    def delete(self, name: str) -> None:
-        """Nothing where there is none."""
-
-    def polars(self, name: str) -> tuple[str, dict[str, Any]]:
-        """Path or url, and storage_options, for polars."""
-
-
-class _Local:
-    def __init__(self, url: str) -> None:
-        self.url = str(Path(url).absolute())
+    @property
+    def url(self) -> str:
+        """An absolute path, or s3://bucket/prefix."""
+        ...
 
     def write(self, name: str, data: bytes) -> None:
-        path = Path(self.url, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            with open(beside, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        """The whole file or none of it; replaces one of that name. Raises OSError."""
+        ...
 
     def read(self, name: str) -> bytes:
-        return Path(self.url, name).read_bytes()
+        """Raises FileNotFoundError where there is none, OSError where it cannot be read."""
+        ...
 
     def names(self, prefix: str = "") -> list[tuple[str, int]]:
-        files = (path for path in Path(self.url).rglob("*") if path.is_file() and path.suffix != ".part")
-        every = ((str(path.relative_to(self.url)), path.stat().st_size) for path in files)
-        return sorted((name, size) for name, size in every if name.startswith(prefix))
+        """(name, size in bytes) of each file whose name begins with ``prefix``, sorted. Raises OSError."""
+        ...
 
     def delete(self, name: str) -> None:
-        Path(self.url, name).unlink(missing_ok=True)
+        """Nothing happens where there is none. Raises OSError."""
+        ...
 
-    def polars(self, name: str) -> tuple[str, dict[str, Any]]:
-        return str(Path(self.url, name)), {}
+    def clear_parts(self, older_than_s: float = 3600.0) -> int:
+        """Removes what writers that were killed left half-written; how many files that was. Raises OSError."""
+        ...
+
+    def polars(self, name: str) -> tuple[str, dict[str, str]]:
+        """Path or URL, and ``storage_options``, for pl.scan_parquet and sink_parquet (with ``glob=False``)."""
+        ...
 
 
-def open_storage(url: str) -> Storage:
-    """The storage at a path."""
-    return _Local(url)
+def open_storage(url: str, key: str = "output") -> Storage:
+    """The storage at a path or at s3://bucket/prefix, which need not exist yet; writes nothing that stays.
+
+    ``key``: the configuration key that said so. Raises ScenarioError where it cannot be used.
+    """
+    if not url:
+        raise ScenarioError(f"{key}: an empty text was given; allowed are the path of a folder and s3://BUCKET/PREFIX")
+    if url.startswith("s3://"):
+        from sweep.storage.s3 import open_s3  # so that paths never import boto3
+
+        return open_s3(url, key)
+    if "://" in url:
+        raise ScenarioError(f"{key}: {url!r} was given; allowed are the path of a folder and s3://BUCKET/PREFIX")
+    storage = LocalStorage.at(url)
+    try:
+        storage.try_writing()
+    except OSError as error:
+        raise ScenarioError(f"{key}: {storage.url} cannot be written ({error.strerror})") from None
+    return storage

@@ -23,7 +23,12 @@ def result_row(scenario: dict[str, Any], **result: Any) -> dict[str, Any]:
 
 def frame(*rows: dict[str, Any]) -> pl.DataFrame:
     """Rows made by ``result_row`` as a table."""
-    return pl.DataFrame(list(rows))
+    return pl.DataFrame(list(rows), schema_overrides={"error": pl.String})
+
+
+def lazy(*rows: dict[str, Any]) -> pl.LazyFrame:
+    """The same, as the summary, the map and the table take it."""
+    return frame(*rows).lazy()
 
 
 def boundary_frame(policies: tuple[str, ...] = ("array", "list")) -> pl.DataFrame:

@@ -5,24 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from sweep.aggregate import (
-    CLASSES,
     MAX_AXIS_VALUES,
     MAX_SIZE_ROWS,
-    comparisons,
-    pairs,
+    read_results,
     size_rows,
     summarize,
     varying,
     with_rate,
-    write_summary,
 )
-from tests.sweep.frames import boundary_frame, frame, result_row
+from sweep.pairs import CLASSES
+from sweep.results import SCHEMA
+from tests.sweep.frames import boundary_frame, lazy, result_row
 from workers.schema import VERDICTS
 
 POLICIES = ("array", "list", "array_127", "list_127")
@@ -33,59 +31,8 @@ def pick(summary: pl.DataFrame, **where: str) -> dict[str, int | float]:
     return dict(zip(rows["metric"], rows["count"].fill_null(0), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "name"),
-    [
-        ("ok", "ok", "safe_in_both"),
-        ("chained", "ok", "safe_in_both"),
-        ("ok", "chained", "safe_in_both"),
-        ("soft_lockup", "ok", "fixed"),
-        ("soft_lockup", "chained", "fixed"),
-        ("chained", "soft_lockup", "broken_by_patch"),
-        ("soft_lockup", "soft_lockup", "locked_in_both"),
-    ],
-)
-def test_a_pair_falls_in_one_of_four_classes(before: str, after: str, name: str) -> None:
-    table = frame(
-        result_row({"policy": "array"}, verdict=before, memory_peak_bytes=100),
-        result_row({"policy": "list"}, verdict=after, memory_peak_bytes=90),
-    )
-    assert pairs(table).select("before", "after", "class", "memory_added_bytes").rows() == [
-        ("array", "list", name, -10)
-    ]
-
-
-def test_only_scenarios_equal_in_all_but_policy_are_paired() -> None:
-    table = frame(
-        result_row({"policy": "array", "seed": 1}),
-        result_row({"policy": "list", "seed": 2}),
-        result_row({"policy": "list", "seed": 1, "rb_visit_ns": 13.0}),
-    )
-    assert pairs(table).is_empty()
-
-
-def test_a_scenario_given_twice_is_paired_once() -> None:
-    row = result_row({"policy": "array"})
-    assert pairs(frame(row, row | {"id": "again"}, result_row({"policy": "list"}))).height == 1
-
-
-def test_pairs_of_one_policy_are_none() -> None:
-    assert pairs(frame(result_row({}))).is_empty()
-
-
-def test_every_policy_is_compared_with_the_first_and_6_12_with_6_1() -> None:
-    assert comparisons(["array", "list", "array_127", "list_127"]) == [
-        ("array", "list"),
-        ("array", "array_127"),
-        ("array", "list_127"),
-        ("array_127", "list_127"),
-    ]
-    assert comparisons(["array_127", "list_127"]) == [("array_127", "list_127")]
-    assert comparisons(["list"]) == []
-
-
 def test_counts_of_a_known_table() -> None:
-    summary = summarize(boundary_frame())
+    summary = summarize(boundary_frame().lazy())
     assert pick(summary, section="verdict", policy="array", axis="all") == {"chained": 8, "ok": 36, "soft_lockup": 10}
     assert pick(summary, section="verdict", policy="list", axis="all") == {"chained": 4, "ok": 45, "soft_lockup": 5}
     classes = pick(summary.filter(pl.col("count").is_not_null()), section="pair", policy="list", axis="all")
@@ -93,7 +40,7 @@ def test_counts_of_a_known_table() -> None:
 
 
 def test_percentiles_are_values_that_occurred() -> None:
-    table = frame(*(result_row({"seed": i}, callback_max_ms=float(i), memory_peak_bytes=i) for i in range(1, 101)))
+    table = lazy(*(result_row({"seed": i}, callback_max_ms=float(i), memory_peak_bytes=i) for i in range(1, 101)))
     figures = summarize(table).filter(axis="all")
     found = dict(figures.select("metric", "figure").iter_rows())
     assert found["callback_max_ms_max"] == 100.0
@@ -103,17 +50,19 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 
 def test_axes_are_the_columns_that_vary_and_the_rate() -> None:
-    axes = set(summarize(boundary_frame())["axis"])
+    axes = set(summarize(boundary_frame().lazy())["axis"])
     assert axes == {"all", "cpus", "active_cpus", "iova_pages", "burst_period_us", "in_flight", "unmap_rate_per_s"}
 
 
 def test_values_of_a_numeric_axis_are_in_numeric_order() -> None:
-    values = summarize(boundary_frame()).filter(section="verdict", policy="array", axis="cpus", metric="ok")["value"]
+    values = summarize(boundary_frame().lazy()).filter(section="verdict", policy="array", axis="cpus", metric="ok")[
+        "value"
+    ]
     assert values.to_list() == ["16", "64", "256"]
 
 
 def test_an_irregular_axis_goes_to_powers_of_two() -> None:
-    many = frame(*(result_row({"in_flight": 64 + i}) for i in range(MAX_AXIS_VALUES + 30)))
+    many = lazy(*(result_row({"in_flight": 64 + i}) for i in range(MAX_AXIS_VALUES + 30)))
     groups = summarize(many).filter(section="verdict", axis="in_flight", metric="ok")
     assert groups.select("value", "count").rows() == [("64.0 to 128.0", 64), ("128.0 to 256.0", 6)]
 
@@ -121,9 +70,10 @@ def test_an_irregular_axis_goes_to_powers_of_two() -> None:
 def test_many_mixes_become_four_rows() -> None:
     texts = [str(1 << i) for i in range(11)] + ["3", "1,64"]
     assert len(texts) > MAX_SIZE_ROWS
-    rows = size_rows(frame(*(result_row({"iova_pages": text}) for text in texts)))
-    assert dict(rows.select("iova_pages", "size_row").iter_rows())["1,64"] == "over 32 pages"
-    assert rows["size_row"].n_unique() == 4
+    rows = size_rows(lazy(*(result_row({"iova_pages": text}) for text in texts)))
+    labelled = rows.collect()
+    assert dict(labelled.select("iova_pages", "size_row").iter_rows())["1,64"] == "over 32 pages"
+    assert labelled["size_row"].n_unique() == 4
 
 
 verdict_tables = st.lists(
@@ -135,7 +85,7 @@ verdict_tables = st.lists(
 @given(verdict_tables)
 def test_counts_add_up(cases: list[tuple[str, int, str]]) -> None:
     rows = [result_row({"policy": p, "cpus": c, "seed": i}, verdict=v) for i, (p, c, v) in enumerate(cases)]
-    summary = summarize(frame(*rows))
+    summary = summarize(lazy(*rows))
     for metrics in (VERDICTS, CLASSES):
         counted = summary.filter(pl.col("metric").is_in(metrics))
         sums = counted.group_by("section", "before", "policy", "axis", "value").agg(
@@ -150,18 +100,16 @@ def test_counts_add_up(cases: list[tuple[str, int, str]]) -> None:
 def test_the_order_of_rows_does_not_matter(cases: list[tuple[str, int, str]], random: object) -> None:
     rows = [result_row({"policy": p, "cpus": c, "seed": i}, verdict=v) for i, (p, c, v) in enumerate(cases)]
     shuffled = sorted(rows, key=lambda row: random.random())  # type: ignore[attr-defined]
-    assert_frame_equal(summarize(frame(*rows)), summarize(frame(*shuffled)))
+    assert_frame_equal(summarize(lazy(*rows)), summarize(lazy(*shuffled)))
 
 
 def test_varying_leaves_out_what_is_constant() -> None:
-    table = with_rate(frame(result_row({"cpus": 8}), result_row({"cpus": 16})))
+    table = with_rate(lazy(result_row({"cpus": 8}), result_row({"cpus": 16})))
     assert varying(table) == ["cpus", "active_cpus"]
 
 
-def test_files_are_the_same_bytes_each_time(tmp_path: Path) -> None:
-    results = tmp_path / "results.parquet"
-    boundary_frame().write_parquet(results)
-    once = [write_summary(results, tmp_path), *((tmp_path / f"summary.{e}").read_bytes() for e in ("csv", "parquet"))]
-    again = [write_summary(results, tmp_path), *((tmp_path / f"summary.{e}").read_bytes() for e in ("csv", "parquet"))]
-    assert once[1:] == again[1:]
-    assert_frame_equal(once[0], pl.read_parquet(tmp_path / "summary.parquet"))
+def test_failed_scenarios_are_left_out(tmp_path: Path) -> None:
+    table = pl.concat([boundary_frame(), boundary_frame().with_columns(status=pl.lit("failed"))])
+    table.select(list(SCHEMA)).write_parquet(tmp_path / "results.parquet")
+    results = read_results(str(tmp_path / "results.parquet"))
+    assert_frame_equal(summarize(results), summarize(boundary_frame().lazy()))

@@ -60,6 +60,8 @@ BAD = [
     (["points=good.csv", "output=good.csv/below"], "cannot be written"),
     (["points=good.csv", "output=/proc/nowhere/out"], "/proc/nowhere/out cannot be written"),
     (["points=good.csv", "output="], "output: an empty text"),
+    (["points=good.csv", "store="], "store: an empty text"),
+    (["points=good.csv", "store=good.csv"], "store: "),
     (["points=good.csv", f"output={'a' * 300}"], "cannot be written"),
     (["+grid=smoke", "cluster.cpus=0"], "cluster.cpus: 0 was given; allowed is a whole number from 1"),
     (["cluster.address=127.0.0.1:1"], "cluster.address: nothing answers at '127.0.0.1:1'"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
-from pathlib import Path
 from xml.etree import ElementTree
 
 import polars as pl
@@ -23,9 +22,9 @@ from sweep.map import (
     memory_steps,
     panels,
     si,
-    write_map,
+    svg,
 )
-from tests.sweep.frames import boundary_frame, frame, result_row
+from tests.sweep.frames import boundary_frame, lazy, result_row
 from workers.schema import VERDICTS
 
 
@@ -35,17 +34,15 @@ def lightness(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def draw(table: pl.DataFrame, folder: Path) -> tuple[bytes, str]:
+def draw(table: pl.LazyFrame) -> tuple[bytes, str]:
     """The SVG's bytes and its text elements, joined."""
-    table.write_parquet(folder / "results.parquet")
-    write_map(folder / "results.parquet", folder / "map.svg")
-    svg = (folder / "map.svg").read_bytes()
-    texts = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
-    return svg, "\n".join("".join(text.itertext()) for text in texts)
+    drawn = svg(panels(table))
+    texts = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
+    return drawn, "\n".join("".join(text.itertext()) for text in texts)
 
 
 def test_a_cell_is_the_worst_over_what_is_not_shown() -> None:
-    table = frame(
+    table = lazy(
         result_row({"in_flight": 64}, verdict="ok", memory_peak_bytes=3 << 20),
         result_row({"in_flight": 65}, verdict="soft_lockup", memory_peak_bytes=1 << 20),
         result_row({"in_flight": 66}, verdict="chained", memory_peak_bytes=2 << 20),
@@ -55,7 +52,7 @@ def test_a_cell_is_the_worst_over_what_is_not_shown() -> None:
 
 
 def test_memory_beside_a_pair_is_what_the_second_adds_to_the_same_scenario() -> None:
-    table = frame(
+    table = lazy(
         result_row({"in_flight": 64, "policy": "array"}, memory_peak_bytes=10 << 20),
         result_row({"in_flight": 64, "policy": "list"}, memory_peak_bytes=12 << 20),
         result_row({"in_flight": 65, "policy": "array"}, memory_peak_bytes=1 << 20),
@@ -65,7 +62,7 @@ def test_memory_beside_a_pair_is_what_the_second_adds_to_the_same_scenario() -> 
 
 
 def test_cells_of_the_known_boundary() -> None:
-    view = panels(boundary_frame())
+    view = panels(boundary_frame().lazy())
     locked = view.cells.filter(verdict="soft_lockup")
     assert view.shown == ("array", "list")
     assert view.hidden == ("in_flight",)
@@ -79,7 +76,7 @@ def test_cells_of_the_known_boundary() -> None:
 
 def test_every_scenario_is_in_one_cell_also_where_points_are_irregular() -> None:
     rows = [result_row({"cpus": 8 + i, "burst_period_us": 100.0 + 7 * i}) for i in range(3 * MAX_TICKS)]
-    table = cells(frame(*rows), ("array",)).filter(policy="array")
+    table = cells(lazy(*rows), ("array",)).filter(policy="array")
     assert table["scenarios"].sum() == len(rows)
     assert table["cpus"].n_unique() <= MAX_TICKS
     assert table["rate"].n_unique() <= MAX_TICKS
@@ -110,13 +107,13 @@ def test_more_memory_is_never_lighter(most: float, shares: list[float]) -> None:
     assert memory_colour(0.0, memory_steps(0.0)) == memory_colour(-most, steps) == MEMORY_COLOURS[0]
 
 
-def test_the_same_table_gives_the_same_bytes_in_any_row_order(tmp_path: Path) -> None:
+def test_the_same_table_gives_the_same_bytes_in_any_row_order() -> None:
     table = boundary_frame()
-    assert draw(table, tmp_path)[0] == draw(table.reverse(), tmp_path)[0]
+    assert draw(table.lazy())[0] == draw(table.reverse().lazy())[0]
 
 
-def test_the_map_says_what_it_shows(tmp_path: Path) -> None:
-    svg, text = draw(boundary_frame(), tmp_path)
+def test_the_map_says_what_it_shows() -> None:
+    drawn, text = draw(boundary_frame().lazy())
     for part in (
         "6 of 27 cells lock up before (array), 3 of 27 after (list)",
         "before: array",
@@ -133,11 +130,11 @@ def test_the_map_says_what_it_shows(tmp_path: Path) -> None:
         "the worst over in_flight",
     ):
         assert part in text
-    assert b"<image" not in svg
+    assert b"<image" not in drawn
 
 
-def sweep_of(policies: tuple[str, ...], pages: tuple[str, ...], cpus: tuple[int, ...]) -> pl.DataFrame:
-    return frame(
+def sweep_of(policies: tuple[str, ...], pages: tuple[str, ...], cpus: tuple[int, ...]) -> pl.LazyFrame:
+    return lazy(
         *(
             result_row({"policy": p, "iova_pages": s, "cpus": c}, verdict=v)
             for (p, s, c), v in zip(product(policies, pages, cpus), VERDICTS * 999, strict=False)
@@ -148,17 +145,17 @@ def sweep_of(policies: tuple[str, ...], pages: tuple[str, ...], cpus: tuple[int,
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (frame(result_row({})), "array: 0 of 1 machine and workload cells lock up"),
+        (lazy(result_row({})), "array: 0 of 1 machine and workload cells lock up"),
         (sweep_of(("list_127",), ("1",), (8, 16, 32)), "peak memory"),
         (sweep_of(("array_cpus", "list"), ("1,8,32", "33:0.25,1:0.75"), (5, 4096)), "mix 33:0.25,1:0.75"),
         (sweep_of(("array", "list", "list_127"), ("1",), (8,)), "after: list"),
         (sweep_of(("array", "list"), tuple(str(n) for n in range(1, 50)), (8, 64)), "over 32 pages"),
-        (frame(result_row({"policy": "array"}), result_row({"policy": "list", "cpus": 16})), "not run"),
+        (lazy(result_row({"policy": "array"}), result_row({"policy": "list", "cpus": 16})), "not run"),
     ],
     ids=["one scenario", "one policy", "mixed sizes", "three policies", "many sizes", "no pair"],
 )
-def test_any_results_table_can_be_drawn(table: pl.DataFrame, said: str, tmp_path: Path) -> None:
-    assert said in draw(table, tmp_path)[1]
+def test_any_results_table_can_be_drawn(table: pl.LazyFrame, said: str) -> None:
+    assert said in draw(table)[1]
 
 
 def test_numbers_as_people_say_them() -> None:

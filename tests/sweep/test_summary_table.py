@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import polars as pl
 import pytest
 
-from sweep.summary_table import onset, render, safe_rate, table
-from tests.sweep.frames import boundary_frame, frame, result_row
+from sweep.summary_table import grouped, onset, safe_rate, table
+from tests.sweep.frames import boundary_frame, lazy, result_row
 
 
 def at(rate: float, verdict: str, cpus: int = 8) -> dict[str, object]:
@@ -18,9 +17,8 @@ def at(rate: float, verdict: str, cpus: int = 8) -> dict[str, object]:
     }
 
 
-def test_the_known_boundary(tmp_path: Path) -> None:
-    boundary_frame().write_parquet(tmp_path / "results.parquet")
-    lines = render(tmp_path / "results.parquet").splitlines()
+def test_the_known_boundary() -> None:
+    lines = table(boundary_frame().lazy()).splitlines()
     assert lines[0] == "108 scenarios; before = array, after = list; the worst over everything not named"
     found = {line.split()[0]: line.split() for line in lines if "->" in line}
     assert found["1"][2:] == ["100k", "(all)", "100k", "(all)", "never", "never", "16", "->", "32"]
@@ -31,16 +29,18 @@ def test_the_known_boundary(tmp_path: Path) -> None:
 
 def test_a_safe_rate_lies_below_every_lockup_of_any_machine() -> None:
     rows = [at(1000, "ok"), at(2000, "chained"), at(5000, "soft_lockup", 64), at(9000, "ok"), at(5000, "ok")]
-    assert safe_rate(frame(*rows)) == "2k"
-    assert safe_rate(frame(*rows[:2])) == "2k (all)"
-    assert safe_rate(frame(rows[2], rows[3])) == "none"
-    assert safe_rate(frame(*rows).clear()) == "not run"
+    assert safe_rate(grouped(lazy(*rows))) == "2k"
+    assert safe_rate(grouped(lazy(*rows[:2]))) == "2k (all)"
+    assert safe_rate(grouped(lazy(rows[2], rows[3]))) == "none"
+    assert safe_rate(grouped(lazy(*rows).clear())) == "not run"
 
 
 def test_onset_names_the_smallest_machine() -> None:
-    assert onset(frame(at(1000, "soft_lockup", 64), at(9000, "soft_lockup", 32), at(1, "ok", 8))) == "from 32 CPUs"
-    assert onset(frame(at(1000, "chained"), at(9000, "ok"))) == "never (1 chain)"
-    assert onset(frame(at(1000, "ok")).clear()) == "not run"
+    assert (
+        onset(grouped(lazy(at(1000, "soft_lockup", 64), at(9000, "soft_lockup", 32), at(1, "ok", 8)))) == "from 32 CPUs"
+    )
+    assert onset(grouped(lazy(at(1000, "chained"), at(9000, "ok")))) == "never (1 chain)"
+    assert onset(grouped(lazy(at(1000, "ok")).clear())) == "not run"
 
 
 @pytest.mark.parametrize("policies", [("array",), ("list_127", "array_127"), ("array", "list", "a" * 60, "b" * 60)])
@@ -50,7 +50,7 @@ def test_it_fits_a_terminal(policies: tuple[str, ...], sizes: tuple[str, ...]) -
         result_row({"policy": p, "iova_pages": s, "cpus": c}, verdict="soft_lockup", memory_peak_bytes=123456789012)
         for p, s, c in product(policies, sizes, (4095, 4096))
     ]
-    lines = table(frame(*rows)).splitlines()
+    lines = table(lazy(*rows)).splitlines()
     assert len(lines) <= 25
     assert max(map(len, lines)) <= 100
     assert not any(line != line.rstrip() for line in lines)
@@ -62,9 +62,9 @@ def test_policies_beyond_the_pair_are_named_with_their_share() -> None:
         for p in ("array", "list", "array_cpus", "list_127")
         for i in (0, 1)
     ]
-    assert table(frame(*rows)).endswith("share locked up with the others: array_cpus 50%, list_127 0%")
+    assert table(lazy(*rows)).endswith("share locked up with the others: array_cpus 50%, list_127 0%")
 
 
 def test_scenarios_of_one_policy_only_are_no_pairs() -> None:
-    text = table(pl.concat([frame(result_row({"policy": "array"})), frame(result_row({"policy": "list", "seed": 1}))]))
+    text = table(pl.concat([lazy(result_row({"policy": "array"})), lazy(result_row({"policy": "list", "seed": 1}))]))
     assert "no scenario was run under both policies" in text

@@ -1,0 +1,89 @@
+"""Before and after: the same scenario under two policies.
+
+Everything is lazy; ``in_file`` pairs many scenarios part by part, so that memory does not grow with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from workers.schema import SCENARIO_COLUMNS
+
+CLASSES = ("safe_in_both", "fixed", "broken_by_patch", "locked_in_both")
+CONTENT = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
+"""What two scenarios share that differ in the policy alone."""
+
+PART_ROWS = 1 << 20
+"""Rows of the results that are paired at once."""
+
+
+def distinct(frame: pl.LazyFrame, column: str) -> pl.Series:
+    """The values of a column, sorted."""
+    return frame.select(column).unique().collect()[column].sort()
+
+
+def policies(frame: pl.LazyFrame) -> list[str]:
+    """The policies present: array and list first, the others by name."""
+    first = {"array": 0, "list": 1}
+    return sorted(distinct(frame, "policy"), key=lambda name: (first.get(name, 2), name))
+
+
+def comparisons(present: list[str]) -> list[tuple[str, str]]:
+    """(before, after) pairs: each policy against the first, and 6.12's list against 6.1's array."""
+    against_first = [(present[0], name) for name in present[1:]]
+    same_kernel = ("array_127", "list_127")
+    extra = set(same_kernel) <= set(present) and same_kernel not in against_first
+    return against_first + [same_kernel] * extra
+
+
+def pairs(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """One row for each scenario run under both policies of a comparison, in no order.
+
+    Columns: ``before``, ``after`` (policies), the scenario's content, ``verdict_*`` and
+    ``memory_peak_bytes_*`` of both, ``memory_added_bytes`` and ``class`` (one of CLASSES).
+    """
+    keyed = _keyed(frame)
+    parts = [_pair(keyed, before, after) for before, after in comparisons(policies(frame))]
+    return pl.concat(parts or [_pair(keyed, "", "")])
+
+
+def in_file(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
+    """The same, worked out once and kept in files in ``folder``."""
+    keyed = _keyed(frame)
+    parts = 1 + frame.select(pl.len()).collect().item() // PART_ROWS
+    for number, (before, after) in enumerate(comparisons(policies(frame)) or [("", "")]):
+        for part in range(parts):
+            some = keyed.filter(pl.col("content") % parts == part)
+            _pair(some, before, after).sink_parquet(folder / f"pairs-{number}-{part}.parquet")
+    return pl.scan_parquet(sorted(folder.glob("pairs-*.parquet")), glob=False)
+
+
+def _keyed(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """With the content's hash: of ten million scenarios, two share one by a chance of one in 300,000."""
+    columns = [name for name in CONTENT if name in frame.collect_schema()]
+    wanted = frame.select("policy", *columns, "verdict", "memory_peak_bytes")
+    return wanted.with_columns(pl.struct(columns).hash().alias("content"))
+
+
+def _pair(keyed: pl.LazyFrame, before: str, after: str) -> pl.LazyFrame:
+    figures = ("verdict", "memory_peak_bytes")
+    left, right = (keyed.filter(policy=name).unique("content", keep="any").drop("policy") for name in (before, after))
+    joined = left.join(right.select("content", *figures), on="content", suffix="_after")
+    joined = joined.rename({name: f"{name}_before" for name in figures}).drop("content")
+    locked = [pl.col(f"verdict_{side}") == "soft_lockup" for side in ("before", "after")]
+    name = (
+        pl.when(locked[0] & locked[1]).then(pl.lit("locked_in_both"))
+        .when(locked[0]).then(pl.lit("fixed"))
+        .when(locked[1]).then(pl.lit("broken_by_patch"))
+        .otherwise(pl.lit("safe_in_both"))
+    )  # fmt: skip
+    added = pl.col("memory_peak_bytes_after") - pl.col("memory_peak_bytes_before")
+    return joined.select(
+        pl.lit(before).alias("before"),
+        pl.lit(after).alias("after"),
+        pl.all(),
+        added.alias("memory_added_bytes"),
+        name.alias("class"),
+    )
