@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.axes import axis_values
+from sweep.axes import COLUMNS, axis_values
 from sweep.config import AXIS_NAMES, RATE, Library
 from sweep.policies import depot_columns
 from workers import MODEL_VERSION
@@ -55,9 +55,15 @@ class Lookup:
 class GridPlan:
     """All combinations of the levels of a grid's dimensions, the last one fastest; see ``sweep.plan.Plan``."""
 
-    def __init__(self, sizes: Sequence[int], columns: Mapping[str, Lookup], labels: Sequence[np.ndarray]) -> None:
-        """``labels``: for each dimension its levels' part of a row's id; none where no point has a name."""
-        self.sizes, self.columns, self.labels = tuple(sizes), columns, labels
+    def __init__(
+        self, levels: Sequence[np.ndarray | int], columns: Mapping[str, Lookup], labels: Sequence[np.ndarray]
+    ) -> None:
+        """``levels``: of each dimension its numbers where they have an order, else how many levels it has.
+
+        ``labels``: for each dimension its levels' part of a row's id; none where no point has a name.
+        """
+        self.levels, self.columns, self.labels = levels, columns, labels
+        self.sizes = tuple(level if isinstance(level, int) else len(level) for level in levels)
 
     def __len__(self) -> int:
         return math.prod(self.sizes)
@@ -130,7 +136,14 @@ def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], libr
     ]
     columns = _columns(layers, sizes)
     _check_between(columns)
-    return GridPlan(sizes, columns | _depots(columns, library), labels)
+    levels = [sizes[0], *(_numbers(name, values) for name, values in axes.items())]
+    return GridPlan(levels, columns | _depots(columns, library), labels)
+
+
+def _numbers(axis: str, values: list[Any]) -> np.ndarray | int:
+    """The values of an axis whose order means something, else how many there are."""
+    ordered = axis in COLUMNS and COLUMNS[axis].kind in (int, float) and axis != "seed"
+    return np.array(values, float) if ordered else len(values)
 
 
 def _columns(layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, Lookup]:

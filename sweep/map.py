@@ -109,7 +109,9 @@ def cells(frame: pl.LazyFrame, shown: tuple[str, ...], paired: pl.LazyFrame | No
             )
             .collect()
         )
-    every = pl.concat([out, memory], how="vertical").rename({"cell_cpus": "cpus", "cell_rate": "rate"})
+    every = pl.concat([out, memory.drop_nulls("mib")], how="vertical").rename(
+        {"cell_cpus": "cpus", "cell_rate": "rate"}
+    )
     return every.sort("size_order", "policy", "cpus", "rate")
 
 

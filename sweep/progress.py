@@ -13,32 +13,33 @@ TERMINAL_S, PLAIN_S = 0.2, 10.0
 class Progress:
     """Counts scenarios and says so on ``stream``, or nowhere if that is None; ``clock`` gives seconds.
 
-    ``total``: scenarios to be done, those found in the store included. A refined sweep raises it round by round.
+    ``reused``: of those done, how many needed no run.
     """
 
-    def __init__(self, total: int, stream: TextIO | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.total, self.stream, self.clock = total, stream, clock
-        self.done = self.reused = self.failed = self.lockups = 0
+    def __init__(self, stream: TextIO | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream, self.clock = stream, clock
+        self.total = self.done = self.reused = self.failed = self.lockups = 0
         self.terminal = stream is not None and stream.isatty()
         self.started = self.said = clock()
 
-    def reuse(self, rows: int, failed: int = 0, lockups: int = 0) -> None:
-        """``rows`` more scenarios need no run: the store has them, so they say nothing about the speed."""
+    def expect(self, rows: int) -> None:
+        """``rows`` more scenarios are to be done, in the store or not."""
+        self.total += rows
+
+    def reuse(self, rows: int) -> None:
+        """``rows`` more scenarios are done without a run, which says nothing about the speed."""
         self.reused += rows
-        self._count(rows, failed, lockups)
+        self.done += rows
 
     def add(self, rows: int, failed: int = 0, lockups: int = 0) -> None:
         """``rows`` more scenarios have run; ``failed`` of them failed, ``lockups`` of them lock up."""
-        self._count(rows, failed, lockups)
+        self.done += rows
+        self.failed += failed
+        self.lockups += lockups
         if self.stream and self.clock() - self.said >= (TERMINAL_S if self.terminal else PLAIN_S):
             self.said = self.clock()
             self.stream.write(f"\r\x1b[K{self.line()}" if self.terminal else f"{self.line()}\n")
             self.stream.flush()
-
-    def _count(self, rows: int, failed: int, lockups: int) -> None:
-        self.done += rows
-        self.failed += failed
-        self.lockups += lockups
 
     def snapshot(self) -> dict[str, Any]:
         """What status.json says of it; ``rate_per_s`` and ``left_s`` are None until a scenario has run."""

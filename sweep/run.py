@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sweep import manifest, output
 from sweep.aggregate import read_results, summarize
 from sweep.config import Library, SweepConfig, given
@@ -26,6 +28,8 @@ from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
 from sweep.results import NAME as RESULTS
 from sweep.results import Failures, LostChunk, write_results
+from sweep.rounds import Everything, Refined, strategy
+from sweep.status import Heart
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
 from sweep.summary_table import table
@@ -51,13 +55,15 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     if config.executor not in EXECUTORS:
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
+    chosen = strategy(config.mode, plan)
     folder, store = _places(config, plan)
     clock.lap("plan")
-    to_run, told = _look_up(plan, store)
+    to_run, told = _look_up(plan, store, config.mode)
     clock.lap("look_up")
     with _executor(config, simulate, to_run) as (execute, cpus):
         clock.lap("start")
-        print("\n".join(told), file=sys.stderr)
+        if not config.quiet:
+            print("\n".join(told), file=sys.stderr)
         record: dict[str, Any] = {
             "sweep_key": plan.digest(),
             "state": "running",
@@ -67,20 +73,22 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             "notes": notes(config.grid),
             "policies": {name: dict(library.depot[name]) for name in plan.distinct("policy")},
             "scenarios": len(plan),
-            "reused": len(plan) - to_run,
             "store": store.storage.url,
             "seeds": plan.distinct("seed")[:MOST_SEEDS],
             "versions": manifest.versions(),
             "host": manifest.host(),
             "executor": {"kind": config.executor, "cpus": cpus},
         }
-        with _folder(folder, record):
-            tally, failures = _complete(plan, store, folder, execute, cpus, to_run)
+        progress = Progress(None if config.quiet else sys.stderr)
+        with _folder(folder, record, progress):
+            tally, failures = _complete(plan, chosen, store, folder, execute, cpus, progress)
             clock.lap("run")
-            record |= {"failed": failures.count, "first_failed": failures.first}
+            record |= {"failed": failures.count, "first_failed": failures.first, "reused": progress.reused}
+            record |= chosen.record()
             record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
             if failures.count < len(plan):
-                print(_report(folder))
+                report = _report(folder)
+                print("" if config.quiet else f"{report}{chosen.told()}\n\n", end="")
             clock.lap("report")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, failures)
@@ -104,34 +112,47 @@ def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     return opened, Store(open_storage(store, "store"))
 
 
-def _look_up(plan: Plan, store: Store) -> tuple[int, list[str]]:
+def _look_up(plan: Plan, store: Store, mode: str) -> tuple[int, list[str]]:
     """Loads the store; how many scenarios of the plan it does not hold, and what to tell of that."""
     told = [f"store: {name} was damaged and is deleted; its points run again" for name in store.load()]
     to_run = len(plan)
     if len(store.index):  # else ten million scenarios would be looked up for nothing
         to_run = sum(len(numbers) for numbers in missing(plan, windows(len(plan)), store))
-    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run"]
+    if mode == "full":
+        return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run"]
+    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} cells in the store; of the others some are run"]
 
 
 def _complete(
-    plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int
+    plan: Plan,
+    chosen: Everything | Refined,
+    store: Store,
+    folder: Storage,
+    execute: Execute,
+    cpus: int,
+    progress: Progress,
 ) -> tuple[Tally, Failures]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
-    progress = Progress(to_run, sys.stderr)
+    tally = Tally()
     while True:
         try:
-            tally = compute(plan, windows(len(plan)), store, execute, cpus, progress)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
-        try:
-            failures = write_results(plan, store, folder)
+            for batches in chosen.rounds(store, progress):
+                _compute(plan, batches, store, execute, cpus, progress, tally)
+            failures = write_results(plan, store, folder, chosen.answer())
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
             store.forget([lost.name])
             store.load()
         else:
             progress.close()
             return tally, failures
+
+
+def _compute(plan: Plan, batches: Iterator[np.ndarray], store: Store, *rest: Any) -> None:
+    try:
+        compute(plan, batches, store, *rest)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
 
 
 def _said(config: SweepConfig) -> dict[str, Any]:
@@ -169,10 +190,12 @@ def _executor(
 
 
 @contextlib.contextmanager
-def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
-    """The sweep's folder with its manifest, which says at the end how it ended."""
+def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iterator[None]:
+    """The sweep's folder with its manifest, which says at the end how it ended, and its status meanwhile."""
+    heart = None
     try:
         manifest.write(folder, record)
+        heart = Heart(folder, progress.snapshot)
         yield
         record["state"] = "failed points" if record["failed"] else "complete"
     except OSError as error:
@@ -184,6 +207,8 @@ def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):  # a full disk: what stopped the sweep is being told already
             manifest.write(folder, record)
+        if heart:
+            heart.stop(record["state"])
 
 
 def _close(folder: Storage, failures: Failures) -> None:
@@ -196,7 +221,7 @@ def _close(folder: Storage, failures: Failures) -> None:
         shown /= "map.svg"
     with contextlib.suppress(ValueError):  # another drive has no relative path
         shown = min(Path(os.path.relpath(shown)), shown, key=lambda path: len(str(path)))
-    print(f"\n{'map' if shown.name == 'map.svg' else 'results'}: {shown}")
+    print(f"{'map' if shown.name == 'map.svg' else 'results'}: {shown}")
 
 
 class Clock:

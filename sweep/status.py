@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sweep.progress import describe, duration, ended
+from sweep.storage import Storage, open_storage
 from workers.schema import ScenarioError
 
 STATUS = "status.json"
 EVERY_S = 1.0
 """Between two heartbeats."""
+EVERY_REMOTE_S = 10.0
+"""The same in an object store, where each costs a request."""
 OLD_S = 30.0
 """A heartbeat of more than that is worth a word."""
 RUNNING = "running"
@@ -27,14 +30,13 @@ RUNNING = "running"
 class Heart:
     """Writes status.json each second from a thread of its own, so that it beats while chunks take minutes.
 
-    ``write``: stores bytes as a whole under a name; ``counts``: a ``Progress.snapshot``. The status tells, the
-    results count: what a full disk or a service refuses is left out, never raised.
+    ``counts``: a ``Progress.snapshot``. The status only tells: what a full disk or a service refuses is left out,
+    never raised.
     """
 
-    def __init__(
-        self, write: Callable[[str, bytes], None], counts: Callable[[], dict[str, Any]], every_s: float = EVERY_S
-    ) -> None:
-        self.write, self.counts, self.every_s = write, counts, every_s
+    def __init__(self, folder: Storage, counts: Callable[[], dict[str, Any]], every_s: float | None = None) -> None:
+        self.folder, self.counts = folder, counts
+        self.every_s = every_s or (EVERY_S if "://" not in folder.url else EVERY_REMOTE_S)
         self.started = time.time()
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._beat, name="status", daemon=True)
@@ -55,20 +57,24 @@ class Heart:
         who = {"state": state, "pid": os.getpid(), "host": platform.node()}
         when = {"started": self.started, "heartbeat": time.time()}
         with contextlib.suppress(OSError):
-            self.write(STATUS, json.dumps(who | when | self.counts()).encode())
+            self.folder.write(STATUS, json.dumps(who | when | self.counts()).encode())
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """What status.json of ``folder`` says; raises ScenarioError where there is none that can be read."""
+def read(url: str) -> dict[str, Any]:
+    """What status.json of an output folder says; raises ScenarioError where there is none that can be read."""
     try:
-        said = json.loads((folder / STATUS).read_bytes())
+        said = json.loads(_bytes(url))
         text(said, time.time())  # all it needs is there, or it is none of ours
         return said
     except OSError as error:
-        what = "no such folder" if not folder.is_dir() else f"no {STATUS} in it that can be read ({error.strerror})"
-        raise ScenarioError(f"{folder} was given; {what}") from None
+        raise ScenarioError(f"{url} was given; it holds no {STATUS} of a sweep ({error.strerror or error})") from None
     except (ValueError, LookupError, TypeError, OverflowError):
-        raise ScenarioError(f"{folder} was given; its {STATUS} is none that a sweep writes") from None
+        raise ScenarioError(f"{url} was given; its {STATUS} is none that a sweep writes") from None
+
+
+def _bytes(url: str) -> bytes:
+    """A path is read as such, as looking must not need a folder that can be written."""
+    return open_storage(url, "DIR").read(STATUS) if "://" in url else Path(url, STATUS).read_bytes()
 
 
 def text(said: dict[str, Any], now: float) -> str:
@@ -113,7 +119,7 @@ def main(argv: list[str]) -> int:
     try:
         if len(argv) != 1:
             raise ScenarioError(f"{' '.join(argv) or 'nothing'} was given; allowed is the output folder of a sweep")
-        print(text(read(Path(argv[0])), time.time()))
+        print(text(read(argv[0]), time.time()))
         return 0
     except ScenarioError as error:
         print(f"sweep.status: {error}", file=sys.stderr)

@@ -43,19 +43,23 @@ class Tally:
 
 
 def compute(
-    plan: Plan, batches: Iterable[np.ndarray], store: Store, execute: Execute, cpus: int, progress: Progress
-) -> Tally:
+    plan: Plan,
+    batches: Iterable[np.ndarray],
+    store: Store,
+    execute: Execute,
+    cpus: int,
+    progress: Progress,
+    tally: Tally,
+) -> None:
     """Runs what the store does not know of each batch of row numbers; whatever is done when it returns is indexed.
 
-    Equal content is run once. Batches are taken one by one, as the workers need them. Raises OSError where the store
-    cannot be written.
+    Equal content is run once. Batches are taken one by one, as the workers need them. ``progress`` and ``tally`` count
+    what is done. Raises OSError where the store cannot be written.
     """
-    tally = Tally()
-    for task, done in execute(_tasks(plan, batches, store, cpus)):
+    for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
         store.index.put(task.keys, done.name)
         tally.add(done)
-        progress.add(done.rows, done.failed)
-    return tally
+        progress.add(done.rows, done.failed, done.lockups)
 
 
 def missing(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator[np.ndarray]:
@@ -64,13 +68,14 @@ def missing(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator
         yield numbers[store.unknown(scenario_keys(plan.rows(numbers)))]
 
 
-def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int) -> Iterator[Task]:
+def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, progress: Progress) -> Iterator[Task]:
     for batch in batches:
         for numbers in np.split(batch, range(WINDOW_ROWS, len(batch), WINDOW_ROWS)):
             columns = plan.rows(numbers)
             keys = scenario_keys(columns)
             new = first_of_each(keys)
             new = new[store.unknown(keys[new])]
+            progress.reuse(len(keys) - len(new))
             columns, keys = {name: values[new] for name, values in columns.items()}, keys[new]
             store.index.put(keys, PENDING)
             whole = Task(columns, keys, store.storage)

@@ -7,7 +7,7 @@ import numpy as np
 from sweep.refine.field import Field
 from sweep.refine.lattice import Lattice, coarse, face_neighbours, steps
 
-RUN, IMPLIED, UNKNOWN = "run", "implied", "unknown"
+CELLS = RUN, IMPLIED, UNKNOWN = "run", "implied", "unknown"
 
 SMALL_CELLS = 5_000
 """A grid of up to that many is to be right in every cell: it is cheap, and what a share of it is says little."""
@@ -70,9 +70,8 @@ class Search:
         """
         at = self._place[numbers]
         implied = self.field.chance.reshape(len(self.field.chance), -1)[:, at].argmax(0)
-        contradicts = np.zeros(self.run.size, bool)
-        contradicts[at] = (verdicts >= 0) & (verdicts != implied)
-        contradicts = contradicts.reshape(self.run.shape)
+        contradicts = np.zeros(self.run.shape, bool)
+        contradicts.reshape(-1)[at] = (verdicts >= 0) & (verdicts != implied)
         self.verdict.reshape(-1)[at], self.margin.reshape(-1)[at] = verdicts, margins
         self.run.reshape(-1)[at] = True
         if self._audit.any():
@@ -86,11 +85,11 @@ class Search:
         self.field.solve(self.verdict, self.margin)
 
     def answer(self) -> tuple[np.ndarray, np.ndarray]:
-        """Verdict codes (-1: failed, or unknown) and RUN, IMPLIED or UNKNOWN, by row number; shapes (rows,)."""
+        """Verdict codes (-1: failed, or unknown) and places in CELLS, by row number; shapes (rows,)."""
         implied = self._implied()
         code = np.where(self.run, self.verdict, np.where(implied, self.field.chance.argmax(0), -1))
-        status = np.where(self.run, RUN, np.where(implied, IMPLIED, UNKNOWN)).astype(object)
-        return code.reshape(-1)[self._place], status.reshape(-1)[self._place]
+        cell = np.where(self.run, CELLS.index(RUN), np.where(implied, CELLS.index(IMPLIED), CELLS.index(UNKNOWN)))
+        return code.astype(np.int8).reshape(-1)[self._place], cell.astype(np.int8).reshape(-1)[self._place]
 
     def _numbers(self, chosen: np.ndarray) -> np.ndarray:
         return np.sort(self.lattice.numbers[chosen])

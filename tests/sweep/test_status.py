@@ -14,17 +14,10 @@ import pytest
 
 from sweep.progress import Progress
 from sweep.status import OLD_S, STATUS, Heart, main, read, text
+from sweep.storage import open_storage
+from sweep.storage.local import LocalStorage
 
-COUNTS = Progress(100, None).snapshot() | {"done": 40, "rate_per_s": 2.5, "left_s": 24.0, "lockups": 3}
-
-
-def writer(folder: Path) -> Any:
-    def write(name: str, data: bytes) -> None:
-        beside = folder / f"{name}.part"
-        beside.write_bytes(data)
-        beside.replace(folder / name)
-
-    return write
+COUNTS = Progress(None).snapshot() | {"total": 100, "done": 40, "rate_per_s": 2.5, "left_s": 24.0, "lockups": 3}
 
 
 def said(**changes: Any) -> dict[str, Any]:
@@ -39,7 +32,7 @@ def gone() -> int:
 
 
 def test_a_running_sweep_from_another_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    heart = Heart(writer(tmp_path), lambda: COUNTS)
+    heart = Heart(open_storage(str(tmp_path)), lambda: COUNTS)
     assert main([str(tmp_path)]) == 0
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("running, started 20")
@@ -53,21 +46,22 @@ def test_a_running_sweep_from_another_terminal(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_it_beats_by_itself(tmp_path: Path) -> None:
-    heart = Heart(writer(tmp_path), lambda: COUNTS, every_s=0.01)
-    first = read(tmp_path)["heartbeat"]
+    heart = Heart(open_storage(str(tmp_path)), lambda: COUNTS, every_s=0.01)
+    first = read(str(tmp_path))["heartbeat"]
     waited_until = time.monotonic() + 60
-    while read(tmp_path)["heartbeat"] == first and time.monotonic() < waited_until:
+    while read(str(tmp_path))["heartbeat"] == first and time.monotonic() < waited_until:
         time.sleep(0.01)
-    assert read(tmp_path)["heartbeat"] > first
+    assert read(str(tmp_path))["heartbeat"] > first
     heart.stop("complete")
     assert not heart.thread.is_alive()
 
 
-def test_a_disk_that_is_full_stops_nothing() -> None:
-    def full(name: str, data: bytes) -> None:
+def test_a_disk_that_is_full_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Any, name: str, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    heart = Heart(full, lambda: COUNTS, every_s=0.001)
+    monkeypatch.setattr(LocalStorage, "write", full)
+    heart = Heart(open_storage(str(tmp_path)), lambda: COUNTS, every_s=0.001)
     time.sleep(0.05)
     assert heart.thread.is_alive()
     heart.stop("complete")
@@ -100,7 +94,7 @@ def test_no_status_is_one_sentence(content: str | None, tmp_path: Path, capsys: 
 
 def test_no_folder_and_no_argument(tmp_path: Path) -> None:
     for argv, what in (
-        ([str(tmp_path / "none")], "no such folder"),
+        ([str(tmp_path / "none")], "No such file or directory"),
         ([], "nothing was given"),
         (["a", "b"], "a b was"),
     ):

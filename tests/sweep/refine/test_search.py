@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from sweep.refine import search as searching
 from sweep.refine.lattice import coarse, lattice
-from sweep.refine.search import IMPLIED, RUN, UNKNOWN, Search
+from sweep.refine.search import CELLS, Search
 from tests.sweep.refine.truths import SHAPE, codes, grid, searched, slope
+
+RUN, IMPLIED, UNKNOWN = range(len(CELLS))
 
 
 @pytest.fixture
