@@ -136,14 +136,13 @@ def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], libr
     ]
     columns = _columns(layers, sizes)
     _check_between(columns)
-    levels = [sizes[0], *(_numbers(name, values) for name, values in axes.items())]
-    return GridPlan(levels, columns | _depots(columns, library), labels)
+    return GridPlan([sizes[0], *levels_of(axes)], columns | _depots(columns, library), labels)
 
 
-def _numbers(axis: str, values: list[Any]) -> np.ndarray | int:
-    """The values of an axis whose order means something, else how many there are."""
-    ordered = axis in COLUMNS and COLUMNS[axis].kind in (int, float) and axis != "seed"
-    return np.array(values, float) if ordered else len(values)
+def levels_of(axes: Mapping[str, list[Any]]) -> list[np.ndarray | int]:
+    """Of each axis its values where their order means something, else how many there are."""
+    ordered = {name for name, column in COLUMNS.items() if column.kind in (int, float) and name != "seed"}
+    return [np.array(values, float) if name in ordered else len(values) for name, values in axes.items()]
 
 
 def _columns(layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, Lookup]:

@@ -96,9 +96,19 @@ class Refined:
         """Verdict codes and margins of rows that were run."""
         content = self.plan.rows(numbers)
         found = chunks.find(scenario_keys(content))
-        codes = found["verdict"].replace_strict(VERDICTS, range(len(VERDICTS)), return_dtype=pl.Int8).fill_null(-1)
-        residency_ms = np.maximum(found["softirq_residency_max_ms"].fill_null(0.0).to_numpy(), LEAST_MS)
-        return codes.to_numpy(), np.log(residency_ms / rearm_period_ms(content["hz"]))
+        return verdict_codes(found), margins(found, content["hz"])
+
+
+def verdict_codes(results: pl.DataFrame) -> np.ndarray:
+    """The place in VERDICTS of each row's verdict, -1 where it has none; shape (rows,)."""
+    codes = results["verdict"].replace_strict(VERDICTS, range(len(VERDICTS)), return_dtype=pl.Int8)
+    return codes.fill_null(-1).to_numpy()
+
+
+def margins(results: pl.DataFrame, hz: np.ndarray) -> np.ndarray:
+    """How far each row's timer is from chaining: log of its longest stay over the re-arm period; shape (rows,)."""
+    residency_ms = np.maximum(results["softirq_residency_max_ms"].fill_null(0.0).to_numpy(), LEAST_MS)
+    return np.log(residency_ms / rearm_period_ms(hz))
 
 
 def strategy(mode: str, plan: Plan) -> Everything | Refined:
