@@ -56,7 +56,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
     chosen = strategy(config.mode, plan)
-    folder, store = _places(config, plan)
+    folder, store = places(config, plan)
     clock.lap("plan")
     to_run, told = _look_up(plan, store, config.mode)
     clock.lap("look_up")
@@ -102,7 +102,7 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
     return expand(config.grid, given(config.host), given(config.workload), library)
 
 
-def _places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
+def places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
     name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
     folder = output.folder_of(config.output, name)
