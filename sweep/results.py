@@ -34,17 +34,19 @@ HELD_ROWS = 1 << 19
 
 
 @dataclass
-class Failures:
-    """Scenarios that failed: how many, and the first SHOWN_FAILURES of them as {row (from 0), id, error}."""
+class Joined:
+    """Of a table: how many scenarios failed, the first SHOWN_FAILURES of them as {row (from 0), id, error}, and the
+    chunk files that it came from, in order."""
 
-    count: int = 0
-    first: list[dict[str, Any]] = field(default_factory=list)
+    failed: int = 0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    chunks: list[str] = field(default_factory=list)
 
     def add(self, frame: pl.DataFrame, first_row: int) -> None:
         """Counts those of a window of the table."""
         failed = frame.with_row_index("row", first_row).filter(status=FAILED).select("row", "id", "error")
-        self.count += failed.height
-        self.first += failed.head(SHOWN_FAILURES - len(self.first)).to_dicts()
+        self.failed += failed.height
+        self.failures += failed.head(SHOWN_FAILURES - len(self.failures)).to_dicts()
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Chunks:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.used: dict[str, None] = {}  # names, in order
         self._held: OrderedDict[str, pl.DataFrame] = OrderedDict()
 
     def find(self, keys: np.ndarray) -> pl.DataFrame:
@@ -104,7 +107,7 @@ class Chunks:
         if len(files) and files.min() < 1:
             raise KeyError("a scenario that was not run")
         parts, places = [], []
-        for file in np.unique(files):
+        for file in dict.fromkeys(files.tolist()):
             of = np.flatnonzero(files == file)
             parts.append(self._chunk(self.store.index.names[file])[rows[of]])
             places.append(of)
@@ -114,6 +117,7 @@ class Chunks:
         return pl.concat(parts)[order]
 
     def _chunk(self, name: str) -> pl.DataFrame:
+        self.used[name] = None
         if name not in self._held:
             try:
                 self._held[name] = self.store.read(name, list(RESULTS))
@@ -125,12 +129,12 @@ class Chunks:
         return self._held[name]
 
 
-def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | None = None) -> Failures:
-    """Streams the table into the folder, whole or not at all; returns what failed. Raises LostChunk, OSError.
+def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | None = None) -> Joined:
+    """Streams the table into the folder, whole or not at all. Raises LostChunk, OSError.
 
     ``answer``: of a refined sweep.
     """
-    stopped, failures = threading.Event(), Failures()
+    stopped, joined = threading.Event(), Joined()
     raised: list[Exception] = []
 
     def frames(with_columns: Any, predicate: Any, n_rows: Any, batch_size: Any) -> Iterator[pl.DataFrame]:
@@ -140,8 +144,9 @@ def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | No
                 if stopped.is_set():
                     return
                 frame = rows_of(plan, numbers, chunks, answer)
-                failures.add(frame, int(numbers[0]))
+                joined.add(frame, int(numbers[0]))
                 yield frame
+            joined.chunks = list(chunks.used)
         except Exception as error:  # polars would make a ComputeError of it
             raised.append(error)
             raise
@@ -165,7 +170,7 @@ def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | No
                 raise
         if local:
             os.replace(beside, target)
-        return failures
+        return joined
     except Exception:
         if raised:
             raise raised[0] from None

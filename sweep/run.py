@@ -27,11 +27,12 @@ from sweep.pairs import in_file
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
 from sweep.results import NAME as RESULTS
-from sweep.results import Failures, LostChunk, write_results
+from sweep.results import Joined, LostChunk, write_results
 from sweep.rounds import Everything, Refined, strategy
 from sweep.status import Heart
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
+from sweep.store.compact import compact
 from sweep.summary_table import table
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
@@ -81,18 +82,20 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
         }
         progress = Progress(None if config.quiet else sys.stderr)
         with _folder(folder, record, progress):
-            tally, failures = _complete(plan, chosen, store, folder, execute, cpus, progress)
+            tally, joined = _complete(plan, chosen, store, folder, execute, cpus, progress)
             clock.lap("run")
-            record |= {"failed": failures.count, "first_failed": failures.first, "reused": progress.reused}
+            record |= {"failed": joined.failed, "first_failed": joined.failures, "reused": progress.reused}
             record |= chosen.record()
             record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
-            if failures.count < len(plan):
+            if joined.failed < len(plan):
                 report = _report(folder)
                 print("" if config.quiet else f"{report}{chosen.told()}\n\n", end="")
             clock.lap("report")
+            _tidy(store, joined)
+            clock.lap("tidy")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
-    _close(folder, failures)
-    return FAILED_POINTS if failures.count else COMPLETE
+    _close(folder, joined)
+    return FAILED_POINTS if joined.failed else COMPLETE
 
 
 def plan_of(config: SweepConfig, library: Library) -> Plan:
@@ -131,20 +134,20 @@ def _complete(
     execute: Execute,
     cpus: int,
     progress: Progress,
-) -> tuple[Tally, Failures]:
+) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     tally = Tally()
     while True:
         try:
             for batches in chosen.rounds(store, progress):
                 _compute(plan, batches, store, execute, cpus, progress, tally)
-            failures = write_results(plan, store, folder, chosen.answer())
+            joined = write_results(plan, store, folder, chosen.answer())
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
             store.forget([lost.name])
             store.load()
         else:
             progress.close()
-            return tally, failures
+            return tally, joined
 
 
 def _compute(plan: Plan, batches: Iterator[np.ndarray], store: Store, *rest: Any) -> None:
@@ -211,11 +214,20 @@ def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iter
             heart.stop(record["state"])
 
 
-def _close(folder: Storage, failures: Failures) -> None:
-    for row in failures.first[:10]:
+def _tidy(store: Store, joined: Joined) -> None:
+    """Leaves the store with few files; not being able to costs nobody a result."""
+    try:
+        compact(store, joined.chunks)
+        store.storage.clear_parts()
+    except OSError as error:
+        print(f"store: {store.storage.url} could not be tidied ({error.strerror or error})", file=sys.stderr)
+
+
+def _close(folder: Storage, joined: Joined) -> None:
+    for row in joined.failures[:10]:
         print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
-    if failures.count:
-        print(f"{failures.count} scenarios failed; the table holds them with status=failed", file=sys.stderr)
+    if joined.failed:
+        print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
     shown = Path(folder.url)
     if (shown / "map.svg").exists():
         shown /= "map.svg"

@@ -31,6 +31,7 @@ class Index:
         self.names: list[str] = [PENDING]
         self._numbers: dict[str, int] = {PENDING: 0}
         self._runs: list[Run] = []
+        self._gone: set[str] = set()
 
     def __len__(self) -> int:
         return sum(len(run.keys) for run in self._runs)
@@ -44,6 +45,7 @@ class Index:
 
     def put(self, keys: np.ndarray, name: str) -> None:
         """Distinct ``keys`` are the rows of file ``name`` now (or PENDING), in this order."""
+        self._gone.discard(name)
         number = self._numbers.setdefault(name, len(self.names))
         if number == len(self.names):
             self.names.append(name)
@@ -57,8 +59,20 @@ class Index:
             self._runs.append(Run(keys[new][order], np.full(len(order), number, np.int32), rows[new][order]))
             self._merge()
 
+    def rows_by_file(self) -> dict[str, int]:
+        """How many scenarios are in each file that ``names`` knows; 0 where all of them are in others."""
+        counts = np.zeros(len(self.names), np.int64)
+        for run in self._runs:
+            counts += np.bincount(run.files, minlength=len(self.names))
+        return {
+            name: int(count)
+            for name, count in zip(self.names, counts, strict=True)
+            if name not in self._gone and name != PENDING
+        }
+
     def forget(self, name: str) -> None:
-        """No scenario is in file ``name`` any more."""
+        """There is no file ``name`` any more."""
+        self._gone.add(name)
         number = self._numbers.get(name, -1)
         for run in self._runs:
             kept = run.files != number

@@ -9,21 +9,27 @@ import numpy as np
 
 from workers.schema import RESULT_COLUMNS, Columns
 
-RAISES, DIES, SLOW = 9001, 9002, 9003
-"""Seeds of scenarios that raise, kill the process, take a minute."""
+RAISES, DIES, SLOW = 9000, 8000, 7000
+"""Seeds, and the 999 after each, of scenarios that raise, kill the process, take a minute."""
 
 _ZERO = {str: "ok", bool: False, int: 0, float: 0.0}
 
 
 def simulate(scenarios: Columns) -> Columns:
     """Residency is a hash of the content, so that a row in the wrong place shows."""
-    seeds, rows = scenarios["seed"], len(scenarios["seed"])
-    if (seeds == RAISES).any():
+    kinds, rows = scenarios["seed"] // 1000 * 1000, len(scenarios["seed"])
+    if (kinds == RAISES).any():
         raise ValueError("no such machine")
-    if (seeds == DIES).any():
+    if (kinds == DIES).any():
         os._exit(1)
-    if (seeds == SLOW).any():
+    if (kinds == SLOW).any():
         time.sleep(60)
     results = {c.name: np.full(rows, _ZERO[c.kind], object if c.kind is str else c.kind) for c in RESULT_COLUMNS}
     results["softirq_residency_max_ms"] = scenarios["cpus"] + scenarios["in_flight"] / 1e4
     return results
+
+
+def simulate_slowly(scenarios: Columns) -> Columns:
+    """The same, a fifth of a second a chunk."""
+    time.sleep(0.2)
+    return simulate(scenarios)

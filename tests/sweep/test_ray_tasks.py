@@ -10,27 +10,17 @@ import polars as pl
 import pytest
 
 from sweep.config import ClusterConfig
-from sweep.plan import TablePlan
 from sweep.ray_executor import on_ray
 from sweep.ray_tasks import QUARANTINED
 from sweep.storage import open_storage
 from sweep.store import Store
-from sweep.store.keys import from_hex, scenario_keys
+from sweep.store.keys import from_hex, scenario_keys, to_hex
 from sweep.task import Task
 from tests.sweep import standin
-from workers.schema import Columns, complete_columns
+from tests.sweep.contents import contents
+from workers.schema import Columns
 
 pytestmark = pytest.mark.usefixtures("ray_of_two")
-DEPOT = {"depot_kind": "array", "depot_capacity": 32, "depot_capacity_per_cpu": 0, "trim_threshold_per_cpu": 0}
-DEPOT |= {"trim_period_ms": 0, "trim_magazines": 0, "magazine_pfns": 128, "magazine_bytes": 2048}
-DEPOT |= {"flush_queue_bytes_per_cpu": 8208}
-
-
-def scenarios(*seeds: int) -> Columns:
-    rows = len(seeds)
-    columns = {"cpus": np.arange(1, rows + 1), "unmap_burst": np.full(rows, 4), "in_flight": np.full(rows, 8)}
-    complete = complete_columns(columns | {"burst_period_us": np.full(rows, 100.0), "seed": np.array(seeds)})
-    return TablePlan(complete, {"array": DEPOT}).rows(np.arange(rows))
 
 
 def tasks(folder: Path, columns: Columns, size: int) -> list[Task]:
@@ -43,14 +33,14 @@ def rows(folder: Path, columns: Columns) -> pl.DataFrame:
     store = Store(open_storage(str(folder)))
     assert store.load() == []
     every = pl.concat([store.read(name) for name, _ in store.storage.names()])
-    wanted = pl.DataFrame({"scenario_key": [bytes(key).hex() for key in scenario_keys(columns)]})
+    wanted = pl.DataFrame({"scenario_key": to_hex(scenario_keys(columns))})
     assert every["scenario_key"].n_unique() == every.height
     assert len(from_hex(every["scenario_key"])) == len(columns["cpus"])
     return wanted.join(every, on="scenario_key", maintain_order="left")
 
 
 def test_what_the_model_raises_is_a_row(tmp_path: Path) -> None:
-    columns = scenarios(*(standin.RAISES if row % 9 == 4 else 0 for row in range(40)))
+    columns = contents(*(row + standin.RAISES * (row % 9 == 4) for row in range(40)))
     with on_ray(ClusterConfig(), standin.simulate) as (execute, cpus):
         done = [reference for _, reference in execute(tasks(tmp_path, columns, 3))]
     assert cpus == 2
@@ -64,7 +54,7 @@ def test_never_more_than_the_window(tmp_path: Path) -> None:
 
     def lazily() -> Iterator[Task]:
         nonlocal taken
-        for task in tasks(tmp_path, scenarios(*range(30)), 1):
+        for task in tasks(tmp_path, contents(*range(30)), 1):
             taken += 1
             yield task
 
@@ -75,7 +65,7 @@ def test_never_more_than_the_window(tmp_path: Path) -> None:
 
 
 def test_a_scenario_that_kills_its_worker_is_found_and_quarantined(tmp_path: Path) -> None:
-    columns = scenarios(0, 0, 0, standin.DIES, 0, 0, 0, 0)
+    columns = contents(0, 1, 2, standin.DIES, 4, 5, 6, 7)
     with on_ray(ClusterConfig(), standin.simulate) as (execute, _):
         done = [reference for _, reference in execute(tasks(tmp_path, columns, 4))]
     assert sum(reference.rows for reference in done) == 8
@@ -85,7 +75,7 @@ def test_a_scenario_that_kills_its_worker_is_found_and_quarantined(tmp_path: Pat
 
 
 def test_a_store_that_cannot_be_written_stops_the_sweep(tmp_path: Path) -> None:
-    waiting = tasks(tmp_path / "file" / "below", scenarios(0, 0), 1)
+    waiting = tasks(tmp_path / "file" / "below", contents(0, 1), 1)
     (tmp_path / "file").write_text("no folder")
     with on_ray(ClusterConfig(), standin.simulate) as (execute, _), pytest.raises(OSError, match="Not a directory"):
         list(execute(waiting))

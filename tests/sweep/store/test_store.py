@@ -1,0 +1,112 @@
+"""The store: what was written is found again, what is damaged is not, and compaction loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.storage import Storage, open_storage
+from sweep.store import Store, chunk, compact, write_chunk
+from sweep.store.keys import scenario_keys, to_hex
+from tests.sweep.contents import contents
+from tests.sweep.standin import simulate
+
+
+def add(storage: Storage, *seeds: int) -> str:
+    """A chunk of scenarios with these seeds."""
+    content = contents(*seeds)
+    table = chunk.table(scenario_keys(content), simulate(content), np.arange(len(seeds)), {})
+    return write_chunk(storage, "1", table)
+
+
+def opened(folder: Path) -> Store:
+    store = Store(open_storage(str(folder)), "1")
+    assert store.load() == []
+    return store
+
+
+def holds(store: Store, *seeds: int) -> bool:
+    """Whether each scenario is where the index says."""
+    keys = scenario_keys(contents(*seeds))
+    files, rows = store.index.find(keys)
+    places = zip(files.tolist(), rows.tolist(), strict=True)
+    found = [store.read(store.index.names[file])["scenario_key"][row] for file, row in places]
+    return found == to_hex(keys)
+
+
+def test_what_was_written_is_found(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    add(storage, 1, 2, 3)
+    add(storage, 4)
+    store = opened(tmp_path)
+    assert holds(store, 4, 3, 1, 2)
+    assert store.unknown(scenario_keys(contents(3, 5))).tolist() == [False, True]
+
+
+def test_another_version_s_results_are_none(tmp_path: Path) -> None:
+    add(open_storage(str(tmp_path)), 1)
+    store = Store(open_storage(str(tmp_path)), "2")
+    assert store.load() == []
+    assert len(store.index) == 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", None])
+def test_a_damaged_file_is_named_and_deleted(damage: bytes | None, tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    name, good = add(storage, 1, 2), add(storage, 3)
+    data = storage.read(name)
+    storage.write(name, data[: len(data) // 2] if damage is None else damage)
+    store = Store(storage, "1")
+    assert store.load() == [name]
+    assert store.unknown(scenario_keys(contents(1, 2, 3))).tolist() == [True, True, False]
+    assert [name for name, _ in storage.names()] == [good]
+
+
+sizes = st.lists(st.integers(1, 12), min_size=1, max_size=8)
+
+
+@given(sizes=sizes)
+def test_compaction_keeps_every_row_and_its_order(sizes: list[int], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    storage, first, names = open_storage(str(folder)), 0, []
+    for size in sizes:
+        names.append(add(storage, *range(first, first + size)))
+        first += size
+    store = opened(folder)
+    full, compact.FULL_ROWS = compact.FULL_ROWS, 16
+    try:
+        compact.compact(store, names)
+    finally:
+        compact.FULL_ROWS = full
+    assert holds(store, *range(first))
+    assert holds(opened(folder), *range(first))
+    left = [name for name, _ in storage.names()]
+    assert len(left) <= max(1, len([size for size in sizes if size >= 8]) * 2 + 2 * first // 8)
+
+
+def test_a_crash_between_writing_and_deleting_leaves_rows_twice_and_the_next_one_tidies(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    old = [add(storage, 1, 2), add(storage, 3)]
+    both = add(storage, 1, 2, 3)
+    store = opened(tmp_path)
+    assert holds(store, 1, 2, 3)
+    compact.compact(store, [*old, both])
+    assert holds(opened(tmp_path), 1, 2, 3)
+    assert len(storage.names()) == 1
+
+
+def test_two_sweeps_that_compact_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    names = [add(storage, seed) for seed in range(6)]
+    one, other = opened(tmp_path), opened(tmp_path)
+    compact.compact(one, names[:4])
+    compact.compact(other, names[2:])
+    assert holds(opened(tmp_path), *range(6))
+    other.load()
+    compact.compact(opened(tmp_path), [name for name, _ in storage.names()])
+    assert holds(opened(tmp_path), *range(6))
+    assert len(storage.names()) == 1
