@@ -6,7 +6,6 @@ corrects ``workers.task.estimate_seconds`` by what they took; bytes a row and me
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import time
@@ -36,7 +35,7 @@ SAMPLE_S = 20.0
 """A calibration that is estimated to take longer takes fewer rows, as many as fit."""
 
 LIKELY_ROWS = 4096
-"""Of each window the sample is drawn from so many."""
+"""The sample is drawn from about so many, spread over the plan."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,26 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Size:
+    """Bytes of a Parquet file: those of each file, and those of each row."""
+
+    file_bytes: float
+    row_bytes: float
+
+    def of(self, files: int, rows: int) -> float:
+        """Bytes of so many files that hold so many rows."""
+        return files * self.file_bytes + rows * self.row_bytes
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """Of a sample that was run: seconds an estimated second, bytes a row in store and table, MiB of the process."""
+    """Of a sample that was run: its seconds, and these over the estimate; sizes in store and table; the process."""
 
     rows: int
     seconds: float
     ratio: float
-    chunk_bytes: float
-    table_bytes: float
+    chunk: Size
+    table: Size
     peak_mib: float
 
 
@@ -77,8 +88,9 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
 
 
 def workload(plan: Plan, store: Store, cpus: int) -> Workload:
-    """What the store does not hold of a plan, equal content once."""
+    """What the store does not hold of a plan."""
     rows, chunks, total_s, samples = 0, 0, 0.0, []
+    one_of = max(1, len(plan) // LIKELY_ROWS)
     for numbers in windows(len(plan)):
         columns = plan.rows(numbers)
         missing = np.flatnonzero(store.unknown(scenario_keys(columns)))
@@ -86,7 +98,7 @@ def workload(plan: Plan, store: Store, cpus: int) -> Workload:
         rows, total_s = rows + len(missing), total_s + float(seconds.sum())
         chunks += len(cut(seconds, cpus))
         random = np.random.default_rng(int(numbers[0]))
-        some = np.sort(random.permutation(len(missing))[:LIKELY_ROWS])
+        some = np.sort(random.permutation(len(missing))[: -(-len(missing) // one_of)])
         samples.append((numbers[missing[some]], seconds[some]))
     drawn, seconds = (np.concatenate([sample[i] for sample in samples]) for i in (0, 1))
     return Workload(rows, chunks, total_s, _stratified(drawn, seconds))
@@ -113,16 +125,22 @@ def calibrate(plan: Plan, numbers: np.ndarray, simulate: Simulate) -> Calibratio
     chunk = table(scenario_keys(content), results, done, errors)
     scenarios = {name: list(content[name]) for name in SCENARIO if name != "id"}
     joined = pl.DataFrame({"id": list(plan.ids(numbers)), **scenarios}).hstack(chunk.drop("scenario_key"))
-    written = io.BytesIO()
-    joined.write_parquet(written)
     return Calibration(
         len(numbers),
         seconds,
         seconds / max(float(estimate_seconds(content).sum()), 1e-9),
-        len(encode(chunk)) / len(numbers),
-        len(written.getvalue()) / len(numbers),
+        _size(chunk),
+        _size(joined),
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
+
+
+def _size(frame: pl.DataFrame) -> Size:
+    """From the whole frame and its half: what does not halve is a file's."""
+    half = frame.height // 2
+    whole_bytes, half_bytes = len(encode(frame)), len(encode(frame.head(half)))
+    row_bytes = max(whole_bytes - half_bytes, 0) / (frame.height - half)
+    return Size(whole_bytes - row_bytes * frame.height, row_bytes)
 
 
 def lines(config: SweepConfig, rows: int, found: Workload, measured: Calibration | None, cpus: int) -> list[str]:
@@ -132,15 +150,14 @@ def lines(config: SweepConfig, rows: int, found: Workload, measured: Calibration
     if measured is None:
         return [*said, "nothing is left to run"]
     core_s = found.estimated_s * measured.ratio
-    disk_bytes = found.rows * measured.chunk_bytes + rows * measured.table_bytes
+    store_mib, table_mib = measured.chunk.of(found.chunks, found.rows) / 2**20, measured.table.of(1, rows) / 2**20
     return [
         *said,
         f"chunks       {found.chunks}",
         f"core-hours   {core_s / 3600:.3g}",
         f"wall time    {duration(core_s / cpus)} on {cpus} CPUs",
         f"memory       {measured.peak_mib:.0f} MiB a worker, {cpus * measured.peak_mib / 1024:.1f} GiB in all",
-        f"disk         {disk_bytes / 2**20:.3g} MiB: store {found.rows * measured.chunk_bytes / 2**20:.3g},"
-        f" table {rows * measured.table_bytes / 2**20:.3g}",
+        f"disk         {store_mib + table_mib:.3g} MiB: store {store_mib:.3g}, table {table_mib:.3g}",
         f"calibration  {measured.rows} scenarios in {measured.seconds:.1f} s,"
         f" {measured.ratio:.2f} of the model's own estimate",
     ]

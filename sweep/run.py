@@ -85,7 +85,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             tally, joined = _complete(plan, chosen, store, folder, execute, cpus, progress)
             clock.lap("run")
             record |= {"failed": joined.failed, "first_failed": joined.failures, "reused": progress.reused}
-            record |= chosen.record()
+            record |= chosen.record() | tally.forecast(cpus)
             record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
             if joined.failed < len(plan):
                 report = _report(folder)

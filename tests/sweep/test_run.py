@@ -191,11 +191,24 @@ def test_what_the_manifest_says(tmp_path: Path) -> None:
     written = manifest(tmp_path / "o")
     assert written["state"] == "complete"
     assert written["scenarios"] == 24
+    assert set(written["predicted"]) == set(written["actual"]) == {"core_s", "wall_s", "peak_mib"}
+    assert written["actual"]["peak_mib"] > 0
     assert written["seeds"] == [3, 5]
     assert written["config"]["grid"]["cpus"] == [16, 64]
     assert written["policies"]["list"]["depot_kind"] == "list"
     assert set(written["versions"]) >= {"farm", "model", "python", "numpy", "polars", "ray"}
     assert set(written["durations_s"]) == {"plan", "look_up", "start", "run", "report", "tidy", "model", "total"}
+
+
+def test_quiet_it_says_where_the_results_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("quiet=true", "executor=inline", "output=out")
+    assert sweep_with(standin.simulate, "+grid=smoke", *argv) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("map: out/map.svg\n", "")
+    assert sweep_with(standin.simulate, points(tmp_path / "p.csv", "a", "raise"), *argv[:2], "output=other") == 1
+    said = capsys.readouterr()
+    assert said.out == "map: other/map.svg\n"
+    assert said.err.startswith("failed: raise (row 2): ValueError: no such machine\n")
 
 
 def test_interrupted_in_this_process(tmp_path: Path) -> None:
