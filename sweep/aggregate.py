@@ -12,7 +12,7 @@ from typing import Any, cast
 import polars as pl
 
 from sweep.config import RATE
-from sweep.pairs import CLASSES, CONTENT, distinct, pairs, policies
+from sweep.pairs import CLASSES, CONTENT, distinct, pairs, policies, varying
 from sweep.results import SCHEMA
 from workers.schema import VERDICTS, parse_iova_pages
 
@@ -37,13 +37,6 @@ def lowest(column: pl.Series) -> float | None:
 def highest(column: pl.Series) -> float | None:
     """The greatest value of a numeric column; None where it is empty."""
     return cast("float | None", column.max())
-
-
-def varying(frame: pl.LazyFrame) -> list[str]:
-    """Scenario columns with more than one value, but id and policy; the unmap rate where it varies."""
-    named = [name for name in (*CONTENT, RATE) if name in frame.collect_schema()]
-    ends = frame.select(pl.col(named).min().name.prefix("low "), pl.col(named).max().name.prefix("high ")).collect()
-    return [name for name in named if ends.height and ends[f"low {name}"].item() != ends[f"high {name}"].item()]
 
 
 def worst() -> pl.Expr:
@@ -89,7 +82,7 @@ def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.D
     sides = with_rate(pairs(results) if paired is None else paired).rename({"after": "policy"})
     compared = sides.select("before", "policy").unique().collect().rows()
     parts = []
-    for axis in ("all", *varying(frame)):
+    for axis in ("all", *varying(frame, (RATE,))):
         key = _axis_key(frame, axis)
         for policy in policies(frame):
             parts += _of_policy(frame.filter(policy=policy), key, {"policy": policy, "axis": axis})

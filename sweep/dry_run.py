@@ -20,7 +20,7 @@ from sweep.plan import Plan, windows
 from sweep.progress import duration
 from sweep.results import SCENARIO
 from sweep.rounds import strategy
-from sweep.run import EXECUTORS, places, plan_of
+from sweep.run import EXECUTORS, name_of, places, plan_of
 from sweep.store import Store
 from sweep.store.chunk import encode, table
 from sweep.store.keys import scenario_keys
@@ -78,7 +78,7 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
     strategy(config.mode, plan)
-    _, store = places(config, plan)
+    _, store = places(config, name_of(config), plan)
     store.load()
     cpus = _cpus(config)
     found = workload(plan, store, cpus)

@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
-from sweep.aggregate import highest, lowest, size_rows, varying, with_rate, worst
+from sweep.aggregate import highest, lowest, size_rows, with_rate, worst
 from sweep.config import RATE
-from sweep.pairs import distinct, pairs, policies
+from sweep.pairs import distinct, pairs, policies, varying
 from workers.schema import VERDICTS
 
 STYLE = {"ok": ("#d5ebe7", ""), "chained": ("#e69f00", "////"), "soft_lockup": ("#7a1430", "xxxx")}
@@ -74,7 +74,7 @@ def panels(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> Panels:
     placed = {"cpus", "iova_pages", RATE, "burst_period_us"}
     if frame.select((pl.col("active_cpus") == pl.col("cpus")).all()).collect().item():
         placed.add("active_cpus")
-    hidden = tuple(name for name in varying(frame) if name not in placed)
+    hidden = tuple(name for name in varying(frame, (RATE,)) if name not in placed)
     return Panels(shown, cells(frame, shown, paired), hidden)
 
 

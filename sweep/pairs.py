@@ -15,6 +15,9 @@ CLASSES = ("safe_in_both", "fixed", "broken_by_patch", "locked_in_both")
 CONTENT = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
 """What two scenarios share that differ in the policy alone."""
 
+ALWAYS = ("cpus", "iova_pages", "unmap_burst", "burst_period_us")
+"""Content that a pair has even where it is the same for all: the map and the table place it by that."""
+
 PART_ROWS = 1 << 20
 """Rows of the results that are paired at once."""
 
@@ -22,6 +25,13 @@ PART_ROWS = 1 << 20
 def distinct(frame: pl.LazyFrame, column: str) -> pl.Series:
     """The values of a column, sorted."""
     return frame.select(column).unique().collect()[column].sort()
+
+
+def varying(frame: pl.LazyFrame, more: tuple[str, ...] = ()) -> list[str]:
+    """Columns of CONTENT, and of ``more``, with more than one value."""
+    named = [*CONTENT, *more]
+    ends = frame.select(pl.col(named).min().name.prefix("low "), pl.col(named).max().name.prefix("high ")).collect()
+    return [name for name in named if ends[f"low {name}"].item() != ends[f"high {name}"].item()]
 
 
 def policies(frame: pl.LazyFrame) -> list[str]:
@@ -41,7 +51,7 @@ def comparisons(present: list[str]) -> list[tuple[str, str]]:
 def pairs(frame: pl.LazyFrame) -> pl.LazyFrame:
     """One row for each scenario run under both policies of a comparison, in no order.
 
-    Columns: ``before``, ``after`` (policies), the scenario's content, ``verdict_*`` and
+    Columns: ``before``, ``after`` (policies), the content that varies and ALWAYS, ``verdict_*`` and
     ``memory_peak_bytes_*`` of both, ``memory_added_bytes`` and ``class`` (one of CLASSES).
     """
     keyed = _keyed(frame)
@@ -62,7 +72,7 @@ def in_file(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
 
 def _keyed(frame: pl.LazyFrame) -> pl.LazyFrame:
     """With the content's hash: of ten million scenarios, two share one by a chance of one in 300,000."""
-    columns = [name for name in CONTENT if name in frame.collect_schema()]
+    columns = [name for name in CONTENT if name in {*varying(frame), *ALWAYS}]
     wanted = frame.select("policy", *columns, "verdict", "memory_peak_bytes")
     return wanted.with_columns(pl.struct(columns).hash().alias("content"))
 

@@ -16,7 +16,7 @@ from sweep.policies import depot_columns
 from workers import MODEL_VERSION
 from workers.schema import Columns
 
-WINDOW_ROWS = 1 << 16
+WINDOW_ROWS = 1 << 15
 """Scenarios held at once; also the rows of a row group in results.parquet, so part of that file's bytes."""
 
 

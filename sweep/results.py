@@ -29,7 +29,7 @@ SCHEMA: dict[str, Any] = SCENARIO | RESULTS | {"cell": TYPES[str]}
 """Columns of results.parquet, in order."""
 
 SHOWN_FAILURES = 100
-HELD_ROWS = 1 << 19
+HELD_ROWS = 1 << 18
 """Rows of chunk files kept decoded, because the next window may need them too."""
 
 

@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from sweep.status import Heart
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
 from sweep.store.compact import compact
+from sweep.store.why import MOST_ROWS as MOST_EXPLAINED
+from sweep.store.why import explain, remember
 from sweep.summary_table import table
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
@@ -57,12 +59,14 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
     chosen = strategy(config.mode, plan)
-    folder, store = places(config, plan)
+    name = name_of(config)
+    folder, store = places(config, name, plan)
     clock.lap("plan")
-    to_run, told = _look_up(plan, store, config.mode)
+    to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
     with _executor(config, simulate, to_run) as (execute, cpus):
         clock.lap("start")
+        ready = time.time()
         if not config.quiet:
             print("\n".join(told), file=sys.stderr)
         record: dict[str, Any] = {
@@ -82,16 +86,14 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
         }
         progress = Progress(None if config.quiet else sys.stderr)
         with _folder(folder, record, progress):
-            tally, joined = _complete(plan, chosen, store, folder, execute, cpus, progress)
-            clock.lap("run")
+            tally, joined = _complete(plan, chosen, store, folder, execute, cpus, progress, clock)
             record |= {"failed": joined.failed, "first_failed": joined.failures, "reused": progress.reused}
-            record |= chosen.record() | tally.forecast(cpus)
-            record |= {"tasks": {"chunks": tally.chunks, "peak_mib": round(tally.peak_mib)}}
+            record |= {"tasks": tally.summary(ready, cpus)} | tally.forecast(cpus) | chosen.record()
             if joined.failed < len(plan):
                 report = _report(folder)
                 print("" if config.quiet else f"{report}{chosen.told()}\n\n", end="")
             clock.lap("report")
-            _tidy(store, joined)
+            _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
             clock.lap("tidy")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined)
@@ -105,9 +107,13 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
     return expand(config.grid, given(config.host), given(config.workload), library)
 
 
-def places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
+def name_of(config: SweepConfig) -> str:
+    """What a sweep is called: by its grid or its points file."""
+    return config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
+
+
+def places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
     """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
-    name = config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
     folder = output.folder_of(config.output, name)
     store = output.store_of(config.store, folder)
     opened = open_storage(folder, "output")
@@ -115,15 +121,19 @@ def places(config: SweepConfig, plan: Plan) -> tuple[Storage, Store]:
     return opened, Store(open_storage(store, "store"))
 
 
-def _look_up(plan: Plan, store: Store, mode: str) -> tuple[int, list[str]]:
+def _look_up(plan: Plan, store: Store, name: str, mode: str) -> tuple[int, list[str]]:
     """Loads the store; how many scenarios of the plan it does not hold, and what to tell of that."""
-    told = [f"store: {name} was damaged and is deleted; its points run again" for name in store.load()]
-    to_run = len(plan)
+    told = [f"store: {damaged} was damaged and is deleted; its points run again" for damaged in store.load()]
+    to_run, why = len(plan), ""
     if len(store.index):  # else ten million scenarios would be looked up for nothing
         to_run = sum(len(numbers) for numbers in missing(plan, windows(len(plan)), store))
-    if mode == "full":
-        return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run"]
-    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} cells in the store; of the others some are run"]
+    if mode == "refine":
+        return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} cells in the store; of the others some are run"]
+    if to_run and len(plan) <= MOST_EXPLAINED:
+        absent = np.concatenate(list(missing(plan, windows(len(plan)), store)))
+        why = explain(store.storage, name, plan, absent)
+    reasons = f" ({why})" if why else ""
+    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run{reasons}"]
 
 
 def _complete(
@@ -134,6 +144,7 @@ def _complete(
     execute: Execute,
     cpus: int,
     progress: Progress,
+    clock: Clock,
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     tally = Tally()
@@ -141,11 +152,13 @@ def _complete(
         try:
             for batches in chosen.rounds(store, progress):
                 _compute(plan, batches, store, execute, cpus, progress, tally)
+            clock.lap("run")
             joined = write_results(plan, store, folder, chosen.answer())
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
             store.forget([lost.name])
             store.load()
         else:
+            clock.lap("join")
             progress.close()
             return tally, joined
 
@@ -214,9 +227,10 @@ def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iter
             heart.stop(record["state"])
 
 
-def _tidy(store: Store, joined: Joined) -> None:
-    """Leaves the store with few files; not being able to costs nobody a result."""
+def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
+    """Leaves the store with few files and a note of this sweep; not being able to costs nobody a result."""
     try:
+        remember()
         compact(store, joined.chunks)
         store.storage.clear_parts()
     except OSError as error:
@@ -244,9 +258,10 @@ class Clock:
         self.laps: dict[str, float] = {}
 
     def lap(self, stage: str) -> None:
-        """The stage ends here."""
+        """The stage ends here; of one that comes twice, the sum."""
         now = time.perf_counter()
-        self.laps[stage], self.last = round(now - self.last, 3), now
+        self.laps[stage] = round(self.laps.get(stage, 0.0) + now - self.last, 3)
+        self.last = now
 
     def total(self) -> float:
         """Seconds since the beginning."""

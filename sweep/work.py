@@ -51,6 +51,22 @@ class Tally:
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
         self.peak_mib = max(self.peak_mib, done.peak_mib)
 
+    def summary(self, ready: float, cpus: int) -> dict[str, float]:
+        """For the manifest. ``ready``: when the executor was, seconds since the epoch.
+
+        ``efficiency``: the share of ``cpus`` x the span of all tasks that went into the model.
+        """
+        if not self.chunks:
+            return {"chunks": 0}
+        span_s = self.ended - self.started
+        return {
+            "chunks": self.chunks,
+            "peak_mib": round(self.peak_mib),
+            "first_after_s": round(self.started - ready, 3),
+            "span_s": round(span_s, 3),
+            "efficiency": round(self.model_s / (cpus * max(span_s, 1e-9)), 4),
+        }
+
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
         """What the model's estimate, corrected by the first chunk, would have said, and what came."""
         core_s = self.estimated_s * self.ratio
@@ -72,17 +88,19 @@ def compute(
     execute: Execute,
     cpus: int,
     progress: Progress,
-    tally: Tally,
-) -> None:
+    tally: Tally | None = None,
+) -> Tally:
     """Runs what the store does not know of each batch of row numbers; whatever is done when it returns is indexed.
 
-    Equal content is run once. Batches are taken one by one, as the workers need them. ``progress`` and ``tally`` count
-    what is done. Raises OSError where the store cannot be written.
+    Equal content is run once. Batches are taken one by one, as the workers need them. ``progress`` and the
+    tally (a new one where none is given) count what is done. Raises OSError where the store cannot be written.
     """
+    tally = tally or Tally()
     for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
         store.index.put(task.keys, done.name)
         tally.add(done, float(estimate_seconds(task.columns).sum()))
         progress.add(done.rows, done.failed, done.lockups)
+    return tally
 
 
 def missing(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator[np.ndarray]:

@@ -15,8 +15,6 @@ from sweep.aggregate import (
     read_results,
     size_rows,
     summarize,
-    varying,
-    with_rate,
 )
 from sweep.pairs import CLASSES
 from sweep.results import SCHEMA
@@ -101,11 +99,6 @@ def test_the_order_of_rows_does_not_matter(cases: list[tuple[str, int, str]], ra
     rows = [result_row({"policy": p, "cpus": c, "seed": i}, verdict=v) for i, (p, c, v) in enumerate(cases)]
     shuffled = sorted(rows, key=lambda row: random.random())  # type: ignore[attr-defined]
     assert_frame_equal(summarize(lazy(*rows)), summarize(lazy(*shuffled)))
-
-
-def test_varying_leaves_out_what_is_constant() -> None:
-    table = with_rate(lazy(result_row({"cpus": 8}), result_row({"cpus": 16})))
-    assert varying(table) == ["cpus", "active_cpus"]
 
 
 def test_failed_scenarios_are_left_out(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from sweep import pairs as pairing
-from sweep.pairs import comparisons, in_file, pairs
+from sweep.pairs import comparisons, in_file, pairs, varying
 from tests.sweep.frames import boundary_frame, lazy, result_row
 
 
@@ -69,3 +69,8 @@ def test_pairs_in_a_file_are_the_same_part_by_part(tmp_path: Path, monkeypatch: 
     kept = in_file(table, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2 * (1 + 162 // 10)
     assert_frame_equal(kept.collect(), pairs(table).collect(), check_row_order=False)
+
+
+def test_varying_leaves_out_what_is_constant() -> None:
+    table = lazy(result_row({"cpus": 8}), result_row({"cpus": 16}))
+    assert varying(table) == ["cpus", "active_cpus"]

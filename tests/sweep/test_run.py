@@ -125,6 +125,15 @@ def test_other_sweeps_re_use_what_they_share(tmp_path: Path, capsys: pytest.Capt
     assert table(tmp_path / "out")["cpus"].to_list() == [8] * 6 + [64] * 6
 
 
+def test_it_says_why_points_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep_with(standin.simulate, "+grid=smoke", "executor=inline", "output=a") == 0
+    capsys.readouterr()
+    argv = ("+grid=smoke", "grid.cpus=[16,64,128]", "host.rb_visit_ns=80", "executor=inline", "output=b")
+    assert sweep_with(standin.simulate, *argv) == 0
+    told = "0 of 18 points re-used, 18 to run (6 new, 12 re-run: rb_visit_ns changed)"
+    assert told in capsys.readouterr().err.splitlines()
+
+
 def test_equal_content_runs_once_and_gives_a_row_for_each_id(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text(
         "id,cpus,unmap_burst,burst_period_us,in_flight\nz,8,4,1000,16\na,9,4,1000,16\nb,8,4,1000,16\n"
@@ -197,7 +206,8 @@ def test_what_the_manifest_says(tmp_path: Path) -> None:
     assert written["config"]["grid"]["cpus"] == [16, 64]
     assert written["policies"]["list"]["depot_kind"] == "list"
     assert set(written["versions"]) >= {"farm", "model", "python", "numpy", "polars", "ray"}
-    assert set(written["durations_s"]) == {"plan", "look_up", "start", "run", "report", "tidy", "model", "total"}
+    stages = {"plan", "look_up", "start", "run", "join", "report", "tidy"}
+    assert set(written["durations_s"]) == stages | {"model", "total"}
 
 
 def test_quiet_it_says_where_the_results_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,88 @@
+"""The heart of a sweep: what is run, once, lazily, and where its results are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.executor import inline
+from sweep.progress import Progress
+from sweep.results import Chunks
+from sweep.storage import open_storage
+from sweep.store import Store
+from sweep.store.keys import scenario_keys
+from sweep.work import Tally, compute, missing
+from tests.sweep.contents import plan
+from tests.sweep.standin import RAISES, simulate
+from workers.schema import Columns
+
+
+def run(folder: Path, seeds: list[int], batches: list[np.ndarray], ran: list[int] | None = None) -> tuple[Store, Tally]:
+    """Runs batches of a plan of these seeds; the store, and what was run by seed in ``ran``."""
+
+    def counting(scenarios: Columns) -> Columns:
+        if ran is not None:
+            ran.extend(scenarios["seed"].tolist())
+        return simulate(scenarios)
+
+    store = Store(open_storage(str(folder)))
+    store.load()
+    with inline(counting) as (execute, cpus), open("/dev/null", "w") as nowhere:
+        return store, compute(plan(*seeds), batches, store, execute, cpus, Progress(nowhere))
+
+
+@given(rounds=st.lists(st.lists(st.integers(0, 9), max_size=9), max_size=4), seeds=st.permutations([0, 1, 2, 3, 4] * 2))
+def test_each_content_is_run_once_whatever_the_rounds(
+    rounds: list[list[int]], seeds: list[int], tmp_path_factory
+) -> None:
+    folder, ran = tmp_path_factory.mktemp("store"), []
+    batches = [np.array(numbers, np.int64) for numbers in rounds]
+    store, tally = run(folder, seeds, batches, ran)
+    wanted = {seeds[number] for numbers in rounds for number in numbers}
+    assert sorted(ran) == sorted(wanted)
+    assert tally.rows == len(wanted)
+    every = np.arange(len(seeds))
+    (left,) = missing(plan(*seeds), [every], store)
+    assert [seeds[number] for number in left] == [seed for seed in seeds if seed not in wanted]
+
+
+def test_batches_are_taken_as_they_are_needed(tmp_path: Path) -> None:
+    taken: list[int] = []
+
+    def batches() -> Iterator[np.ndarray]:
+        for number in range(6):
+            taken.append(number)
+            yield np.array([number])
+
+    store = Store(open_storage(str(tmp_path)))
+    with inline(simulate) as (execute, cpus), open("/dev/null", "w") as nowhere:
+        progress = Progress(nowhere)
+        seen = []
+        progress.add = lambda *counted: seen.append(len(taken))  # type: ignore[method-assign]
+        compute(plan(*range(6)), batches(), store, execute, cpus, progress)
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_results_of_any_rows_can_be_looked_up(tmp_path: Path) -> None:
+    seeds = [3, RAISES, 5, 3]
+    store, tally = run(tmp_path, seeds, [np.arange(4)])
+    assert (tally.rows, tally.failed) == (3, 1)
+    found = Chunks(store).find(scenario_keys(plan(*seeds).rows(np.array([3, 1, 0]))))
+    assert found["status"].to_list() == ["ok", "failed", "ok"]
+    assert found["error"].to_list() == [None, "ValueError: no such machine", None]
+
+
+def test_efficiency_is_the_model_s_share_of_the_workers_time() -> None:
+    tally = Tally(rows=4, chunks=2, model_s=9.5, started=100.0, ended=105.0)
+    assert tally.summary(99.0, 2) == {
+        "chunks": 2,
+        "peak_mib": 0,
+        "first_after_s": 1.0,
+        "span_s": 5.0,
+        "efficiency": 0.95,
+    }
+    assert Tally().summary(0.0, 2) == {"chunks": 0}
