@@ -25,6 +25,8 @@ from sweep.storage import Storage, open_storage
 from sweep.store.keys import scenario_keys, to_hex
 from sweep.task import Simulate
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
+from workers.series import time_series
+from workers.task import simulate
 
 TimeSeries = Callable[[Columns], Columns]
 """Scenario and depot columns of one row, shapes (1,), to its time series, columns of shape (samples,)."""
@@ -33,16 +35,13 @@ KEY = re.compile(r"[0-9a-f]{32}")
 
 
 def run_point(
-    config: SweepConfig, library: Library, simulate: Simulate | None = None, time_series: TimeSeries | None = None
+    config: SweepConfig, library: Library, simulate: Simulate = simulate, time_series: TimeSeries = time_series
 ) -> int:
     """Prints a scenario's results and writes its time series into the output folder; returns 0.
 
     The model is replaced by ``simulate`` and ``time_series`` where given. Raises ScenarioError: no such scenario, or a
     folder that cannot be written.
     """
-    from workers import task
-
-    simulate, time_series = simulate or task.simulate, time_series or task.time_series  # type: ignore[attr-defined]
     wanted = str(config.point)
     folder = open_storage(output.folder_of(config.output, "point"))
     earlier = _results(folder) if config.output is not None else None
