@@ -16,6 +16,14 @@ def main(argv: list[str]) -> int:
         composed = compose(argv)
         if composed is None:
             return 0
+        if composed.config.point is not None:
+            from sweep.point import run_point
+
+            return run_point(composed.config, composed.library)
+        if composed.config.dry_run:
+            from sweep.dry_run import dry_run
+
+            return dry_run(composed.config, composed.library)
         from sweep.run import run  # polars and matplotlib are not needed to show help
 
         return run(composed.config, composed.library, ["python", "-m", "sweep", *argv])

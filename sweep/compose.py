@@ -86,7 +86,7 @@ def _arguments(argv: list[str]) -> Iterator[None]:
 def _quoted(argument: str) -> str:
     """Paths are taken as they are: brackets, commas and blanks in them are not Hydra's."""
     key, _, path = argument.partition("=")
-    if key not in ("points", "output", "store") or path in ("", "null") or path[0] in "'\"":
+    if key not in ("points", "output", "store", "point") or path in ("", "null") or path[0] in "'\"":
         return argument
     escaped = path.replace("'", "\\'")
     return f"{key}='{escaped}'"

@@ -79,6 +79,10 @@ class SweepConfig:
     output: str | None = None
     store: str | None = None
     executor: str = "ray"
+    mode: str = "full"
+    dry_run: bool = False
+    point: str | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True)

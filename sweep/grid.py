@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.axes import axis_values
+from sweep.axes import COLUMNS, axis_values
 from sweep.config import AXIS_NAMES, RATE, Library
 from sweep.policies import depot_columns
 from workers import MODEL_VERSION
@@ -55,9 +55,15 @@ class Lookup:
 class GridPlan:
     """All combinations of the levels of a grid's dimensions, the last one fastest; see ``sweep.plan.Plan``."""
 
-    def __init__(self, sizes: Sequence[int], columns: Mapping[str, Lookup], labels: Sequence[np.ndarray]) -> None:
-        """``labels``: for each dimension its levels' part of a row's id; none where no point has a name."""
-        self.sizes, self.columns, self.labels = tuple(sizes), columns, labels
+    def __init__(
+        self, levels: Sequence[np.ndarray | int], columns: Mapping[str, Lookup], labels: Sequence[np.ndarray]
+    ) -> None:
+        """``levels``: of each dimension its numbers where they have an order, else how many levels it has.
+
+        ``labels``: for each dimension its levels' part of a row's id; none where no point has a name.
+        """
+        self.levels, self.columns, self.labels = levels, columns, labels
+        self.sizes = tuple(level if isinstance(level, int) else len(level) for level in levels)
 
     def __len__(self) -> int:
         return math.prod(self.sizes)
@@ -130,7 +136,13 @@ def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], libr
     ]
     columns = _columns(layers, sizes)
     _check_between(columns)
-    return GridPlan(sizes, columns | _depots(columns, library), labels)
+    return GridPlan([sizes[0], *levels_of(axes)], columns | _depots(columns, library), labels)
+
+
+def levels_of(axes: Mapping[str, list[Any]]) -> list[np.ndarray | int]:
+    """Of each axis its values where their order means something, else how many there are."""
+    ordered = {name for name, column in COLUMNS.items() if column.kind in (int, float) and name != "seed"}
+    return [np.array(values, float) if name in ordered else len(values) for name, values in axes.items()]
 
 
 def _columns(layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, Lookup]:

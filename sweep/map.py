@@ -99,7 +99,7 @@ def cells(frame: pl.LazyFrame, shown: tuple[str, ...], paired: pl.LazyFrame | No
         pair_loads = both.group_by("iova_pages", "cpus", RATE).agg(most, pl.len().alias("scenarios")).collect()
         placed = pair_loads.join(sizes, on="iova_pages").with_columns(policy=pl.lit(""))
         memory = placed.group_by(group).agg(pl.lit("").alias("verdict"), pl.col("mib").max(), scenarios)
-    every = pl.concat([out, memory], how="vertical").rename({"cell_cpus": "cpus"})
+    every = pl.concat([out, memory.drop_nulls("mib")], how="vertical").rename({"cell_cpus": "cpus"})
     return every.sort("size_order", "policy", "cpus", "rate")
 
 

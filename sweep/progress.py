@@ -1,49 +1,90 @@
-"""How far a sweep is: one line that changes on a terminal, plain lines now and then elsewhere."""
+"""How far a sweep is: one line that changes on a terminal, plain lines now and then in a log, none when quiet."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 TERMINAL_S, PLAIN_S = 0.2, 10.0
 """Least time between two reports."""
 
 
 class Progress:
-    """Counts scenarios done and failed, and says so on ``stream``; ``clock`` gives seconds."""
+    """Counts scenarios and says so on ``stream``, or nowhere if that is None; ``clock`` gives seconds.
 
-    def __init__(self, total: int, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self.total, self.stream, self.clock = total, stream, clock
-        self.done = self.failed = 0
-        self.terminal = stream.isatty()
+    ``reused``: of those done, how many needed no run.
+    """
+
+    def __init__(self, stream: TextIO | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream, self.clock = stream, clock
+        self.total = self.done = self.reused = self.failed = self.lockups = 0
+        self.terminal = stream is not None and stream.isatty()
         self.started = self.said = clock()
 
-    def add(self, rows: int, failed: int) -> None:
-        """``rows`` more scenarios are done, ``failed`` of them failed."""
+    def expect(self, rows: int) -> None:
+        """``rows`` more scenarios are to be done, in the store or not."""
+        self.total += rows
+
+    def reuse(self, rows: int) -> None:
+        """``rows`` more scenarios are done without a run, which says nothing about the speed."""
+        self.reused += rows
+        self.done += rows
+
+    def add(self, rows: int, failed: int = 0, lockups: int = 0) -> None:
+        """``rows`` more scenarios have run; ``failed`` of them failed, ``lockups`` of them lock up."""
         self.done += rows
         self.failed += failed
-        if self.clock() - self.said >= (TERMINAL_S if self.terminal else PLAIN_S):
+        self.lockups += lockups
+        if self.stream and self.clock() - self.said >= (TERMINAL_S if self.terminal else PLAIN_S):
             self.said = self.clock()
             self.stream.write(f"\r\x1b[K{self.line()}" if self.terminal else f"{self.line()}\n")
             self.stream.flush()
 
+    def snapshot(self) -> dict[str, Any]:
+        """What status.json says of it; ``rate_per_s`` and ``left_s`` are None until a scenario has run."""
+        passed_s = self.clock() - self.started
+        rate = (self.done - self.reused) / max(passed_s, 1e-9)
+        return {
+            "total": self.total,
+            "done": self.done,
+            "reused": self.reused,
+            "failed": self.failed,
+            "lockups": self.lockups,
+            "passed_s": round(passed_s, 1),
+            "rate_per_s": round(rate, 3) if rate else None,
+            "left_s": round((self.total - self.done) / rate, 1) if rate else None,
+        }
+
     def line(self) -> str:
         """The state in one line, with the time left at the rate so far."""
-        passed_s = max(self.clock() - self.started, 1e-9)
-        rate = self.done / passed_s
-        left = duration((self.total - self.done) / rate) if rate else "unknown"
-        failed = f", {self.failed} failed" if self.failed else ""
-        share = self.done / max(self.total, 1)
-        return f"{self.done}/{self.total} scenarios ({share:.0%}), {rate:.1f}/s, {left} left{failed}"
+        return describe(self.snapshot())
 
     def close(self) -> None:
         """The last line."""
-        passed = duration(self.clock() - self.started)
-        failed = f", {self.failed} failed" if self.failed else ""
-        clear = "\r\x1b[K" if self.terminal else ""
-        self.stream.write(f"{clear}{self.done} of {self.total} scenarios in {passed}{failed}\n")
-        self.stream.flush()
+        if self.stream:
+            clear = "\r\x1b[K" if self.terminal else ""
+            self.stream.write(f"{clear}{ended(self.snapshot())}\n")
+            self.stream.flush()
+
+
+def describe(counts: dict[str, Any]) -> str:
+    """A ``Progress.snapshot`` in one line."""
+    share = counts["done"] / max(counts["total"], 1)
+    rate, left_s = counts["rate_per_s"] or 0.0, counts["left_s"]
+    left = "unknown time" if left_s is None else duration(left_s)
+    done = f"{counts['done']}/{counts['total']} scenarios ({share:.0%})"
+    return f"{done}, {rate:.1f}/s, {left} left{_found(counts)}"
+
+
+def ended(counts: dict[str, Any]) -> str:
+    """The last snapshot in one line."""
+    return f"{counts['done']} of {counts['total']} scenarios in {duration(counts['passed_s'])}{_found(counts)}"
+
+
+def _found(counts: dict[str, Any]) -> str:
+    named = (("reused", "re-used"), ("lockups", "lock up"), ("failed", "failed"))
+    return "".join(f", {counts[key]} {text}" for key, text in named if counts[key])
 
 
 def duration(seconds: float) -> str:

@@ -16,15 +16,16 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from sweep.plan import WINDOW_ROWS, Plan, windows
+from sweep.refine.search import CELLS, RUN
 from sweep.storage import Storage
 from sweep.store import Store
 from sweep.store.chunk import FAILED, RESULTS, TYPES, DamagedChunk
 from sweep.store.keys import scenario_keys
-from workers.schema import SCENARIO_COLUMNS
+from workers.schema import SCENARIO_COLUMNS, VERDICTS
 
 NAME = "results.parquet"
 SCENARIO: dict[str, Any] = {c.name: TYPES[c.kind] for c in SCENARIO_COLUMNS}
-SCHEMA: dict[str, Any] = SCENARIO | RESULTS
+SCHEMA: dict[str, Any] = SCENARIO | RESULTS | {"cell": TYPES[str]}
 """Columns of results.parquet, in order."""
 
 SHOWN_FAILURES = 100
@@ -48,6 +49,18 @@ class Joined:
         self.failures += failed.head(SHOWN_FAILURES - len(self.failures)).to_dicts()
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a refined sweep found: of each row a verdict's code (-1: none) and a place in CELLS, shapes (rows,)."""
+
+    verdict: np.ndarray
+    cell: np.ndarray
+
+    def counts(self) -> dict[str, int]:
+        """How many rows are what."""
+        return dict(zip(CELLS, np.bincount(self.cell, minlength=len(CELLS)).tolist(), strict=True))
+
+
 class LostChunk(Exception):
     """A chunk file that was there is gone or damaged; ``name``: which."""
 
@@ -56,12 +69,24 @@ class LostChunk(Exception):
         self.name = name
 
 
-def rows_of(plan: Plan, numbers: np.ndarray, chunks: Chunks) -> pl.DataFrame:
-    """Rows of the table, with the columns of SCHEMA; raises LostChunk."""
+def rows_of(plan: Plan, numbers: np.ndarray, chunks: Chunks, answer: Answer | None = None) -> pl.DataFrame:
+    """Rows of the table, with the columns of SCHEMA; raises LostChunk.
+
+    Without an ``answer`` every row was run. Of a row that was not there is nothing but the verdict implied.
+    """
     content = plan.rows(numbers)
     scenarios = {"id": plan.ids(numbers), **content}
     columns = {name: pl.Series(name, _plain(scenarios[name]), dtype=kind) for name, kind in SCENARIO.items()}
-    return pl.DataFrame(columns).hstack(chunks.find(scenario_keys(content)))
+    keys = scenario_keys(content)
+    if answer is None:
+        return pl.DataFrame(columns).hstack(chunks.find(keys)).with_columns(cell=pl.lit(RUN))
+    cell, verdict = answer.cell[numbers], answer.verdict[numbers]
+    ran = cell == CELLS.index(RUN)
+    found = pl.concat([chunks.find(keys[ran]), pl.DataFrame({name: [None] for name in RESULTS}, RESULTS)])
+    found = found[np.where(ran, np.cumsum(ran) - 1, found.height - 1)]
+    implied = pl.Series([None, *VERDICTS])[verdict + 1]
+    named = found.with_columns(verdict=pl.coalesce("verdict", implied), cell=pl.Series(CELLS)[cell])
+    return pl.DataFrame(columns).hstack(named)
 
 
 def _plain(values: np.ndarray) -> Any:
@@ -104,8 +129,11 @@ class Chunks:
         return self._held[name]
 
 
-def write_results(plan: Plan, store: Store, folder: Storage) -> Joined:
-    """Streams the table into the folder, whole or not at all. Raises LostChunk, OSError."""
+def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | None = None) -> Joined:
+    """Streams the table into the folder, whole or not at all. Raises LostChunk, OSError.
+
+    ``answer``: of a refined sweep.
+    """
     stopped, joined = threading.Event(), Joined()
     raised: list[Exception] = []
 
@@ -115,7 +143,7 @@ def write_results(plan: Plan, store: Store, folder: Storage) -> Joined:
             for numbers in windows(len(plan)):
                 if stopped.is_set():
                     return
-                frame = rows_of(plan, numbers, chunks)
+                frame = rows_of(plan, numbers, chunks, answer)
                 joined.add(frame, int(numbers[0]))
                 yield frame
             joined.chunks = list(chunks.used)

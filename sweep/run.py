@@ -27,6 +27,8 @@ from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
 from sweep.results import NAME as RESULTS
 from sweep.results import Joined, LostChunk, write_results
+from sweep.rounds import Everything, Refined, strategy
+from sweep.status import Heart
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
 from sweep.store.compact import compact
@@ -55,15 +57,17 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     if config.executor not in EXECUTORS:
         raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
     plan = plan_of(config, library)
-    name = config.grid.name if config.points is None else output.name_of(config.points)
-    folder, store = _places(config, name, plan)
+    chosen = strategy(config.mode, plan)
+    name = name_of(config)
+    folder, store = places(config, name, plan)
     clock.lap("plan")
-    to_run, told = _look_up(plan, store, name)
+    to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
     with _executor(config, simulate, store, to_run) as (execute, cpus):
         clock.lap("start")
         ready = time.time()
-        print("\n".join(told), file=sys.stderr)
+        if not config.quiet:
+            print("\n".join(told), file=sys.stderr)
         record: dict[str, Any] = {
             "sweep_key": plan.digest(),
             "state": "running",
@@ -73,19 +77,20 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             "notes": notes(config.grid),
             "policies": {name: dict(library.depot[name]) for name in plan.distinct("policy")},
             "scenarios": len(plan),
-            "reused": len(plan) - to_run,
             "store": store.storage.url,
             "seeds": plan.distinct("seed")[:MOST_SEEDS],
             "versions": manifest.versions(),
             "host": manifest.host(),
             "executor": {"kind": config.executor, "cpus": cpus},
         }
-        with _folder(folder, record):
-            tally, joined = _complete(plan, store, folder, execute, cpus, to_run, clock)
-            record |= {"failed": joined.failed, "first_failed": joined.failures}
-            record |= {"tasks": tally.summary(ready, cpus)}
+        progress = Progress(None if config.quiet else sys.stderr)
+        with _folder(folder, record, progress):
+            tally, joined = _complete(plan, chosen, store, folder, execute, cpus, progress, clock)
+            record |= {"failed": joined.failed, "first_failed": joined.failures, "reused": progress.reused}
+            record |= {"tasks": tally.summary(ready, cpus)} | tally.forecast(cpus) | chosen.record()
             if joined.failed < len(plan):
-                print(_report(folder))
+                report = _report(folder)
+                print("" if config.quiet else f"{report}{chosen.told()}\n\n", end="")
             clock.lap("report")
             _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
             clock.lap("tidy")
@@ -101,7 +106,12 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
     return expand(config.grid, given(config.host), given(config.workload), library)
 
 
-def _places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
+def name_of(config: SweepConfig) -> str:
+    """What a sweep is called: by its grid or its points file."""
+    return config.grid.name if config.points is None else output.name_of(config.points)
+
+
+def places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
     """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
     folder = output.folder_of(config.output, name)
     store = output.store_of(config.store, folder)
@@ -110,12 +120,14 @@ def _places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]
     return opened, Store(open_storage(store, "store"))
 
 
-def _look_up(plan: Plan, store: Store, name: str) -> tuple[int, list[str]]:
+def _look_up(plan: Plan, store: Store, name: str, mode: str) -> tuple[int, list[str]]:
     """Loads the store; how many scenarios of the plan it does not hold, and what to tell of that."""
     told = [f"store: {damaged} was damaged and is deleted; its points run again" for damaged in store.load()]
     to_run, why = len(plan), ""
     if len(store.index):  # else ten million scenarios would be looked up for nothing
         to_run = sum(len(numbers) for numbers in missing(plan, windows(len(plan)), store))
+    if mode == "refine":
+        return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} cells in the store; of the others some are run"]
     if to_run and len(plan) <= MOST_EXPLAINED:
         absent = np.concatenate(list(missing(plan, windows(len(plan)), store)))
         why = explain(store.storage, name, plan, absent)
@@ -124,19 +136,23 @@ def _look_up(plan: Plan, store: Store, name: str) -> tuple[int, list[str]]:
 
 
 def _complete(
-    plan: Plan, store: Store, folder: Storage, execute: Execute, cpus: int, to_run: int, clock: Clock
+    plan: Plan,
+    chosen: Everything | Refined,
+    store: Store,
+    folder: Storage,
+    execute: Execute,
+    cpus: int,
+    progress: Progress,
+    clock: Clock,
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
-    progress = Progress(to_run, sys.stderr)
+    tally = Tally()
     while True:
         try:
-            tally = compute(plan, windows(len(plan)), store, execute, cpus, progress)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
-        clock.lap("run")
-        try:
-            joined = write_results(plan, store, folder)
+            for batches in chosen.rounds(store, progress):
+                _compute(plan, batches, store, execute, cpus, progress, tally)
+            clock.lap("run")
+            joined = write_results(plan, store, folder, chosen.answer())
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
             store.forget([lost.name])
             store.load()
@@ -144,6 +160,14 @@ def _complete(
             clock.lap("join")
             progress.close()
             return tally, joined
+
+
+def _compute(plan: Plan, batches: Iterator[np.ndarray], store: Store, *rest: Any) -> None:
+    try:
+        compute(plan, batches, store, *rest)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
 
 
 def _said(config: SweepConfig) -> dict[str, Any]:
@@ -181,10 +205,12 @@ def _executor(
 
 
 @contextlib.contextmanager
-def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
-    """The sweep's folder with its manifest, which says at the end how it ended."""
+def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iterator[None]:
+    """The sweep's folder with its manifest, which says at the end how it ended, and its status meanwhile."""
+    heart = None
     try:
         manifest.write(folder, record)
+        heart = Heart(folder, progress.snapshot)
         yield
         record["state"] = "failed points" if record["failed"] else "complete"
     except OSError as error:
@@ -196,6 +222,8 @@ def _folder(folder: Storage, record: dict[str, Any]) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):  # a full disk: what stopped the sweep is being told already
             manifest.write(folder, record)
+        if heart:
+            heart.stop(record["state"])
 
 
 def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
@@ -214,7 +242,7 @@ def _close(folder: Storage, joined: Joined) -> None:
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
     name = "map.svg" if folder.names("map.svg") else ""
-    print(f"\n{'map' if name else 'results'}: {_shown(folder, name)}")
+    print(f"{'map' if name else 'results'}: {_shown(folder, name)}")
 
 
 def _shown(folder: Storage, name: str) -> str:

@@ -85,10 +85,13 @@ def _pair_lines(paired: pl.LazyFrame) -> list[str]:
     if not found["len"]:
         return ["no scenario was run under both policies"]
     parts = ", ".join(f"{found[name]:,} {text}" for name, text in zip(CLASSES, CLASS_TEXT, strict=True))
+    pairs_line = f"{found['len']:,} pairs: {parts}"
+    if found["most"] is None:
+        return [pairs_line, "no pair was run on both sides: nothing to say of memory"]
     at_most = paired.filter(memory_added_bytes=found["most"]).select("cpus", "iova_pages")
     at = at_most.sort("cpus", "iova_pages").head(1).collect().row(0, named=True)
     return [
-        f"{found['len']:,} pairs: {parts}",
+        pairs_line,
         f"the patch adds {_mib(found['median'])} MiB of peak memory at the median, {_mib(found['most'])} MiB at most"
         f" ({at['cpus']} CPUs, {at['iova_pages'][:LABEL]} pages)",
     ]

@@ -51,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a worker hands back: the chunk's name and rows, how many failed, what it took.
+    """What a worker hands back: the chunk's name and rows, how many failed or lock up, what it took.
 
     ``model_s``: seconds in the model; ``started``, ``ended``: seconds since the epoch; ``peak_mib``: the most memory
     of the worker's process so far.
@@ -60,6 +60,7 @@ class Reference:
     name: str
     rows: int
     failed: int
+    lockups: int
     model_s: float
     started: float
     ended: float
@@ -106,4 +107,5 @@ def _commit(
 ) -> Reference:
     name = write_chunk(task.storage, MODEL_VERSION, table(task.keys, results, done, errors))
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Reference(name, len(task), len(errors), model_s, started, time.time(), peak_mib)
+    lockups = int((results["verdict"] == "soft_lockup").sum()) if results else 0
+    return Reference(name, len(task), len(errors), lockups, model_s, started, time.time(), peak_mib)

@@ -24,18 +24,28 @@ from workers.task import estimate_seconds
 
 @dataclass
 class Tally:
-    """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks."""
+    """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
+
+    ``estimated_s``: what ``estimate_seconds`` gives for it; of the first chunk ``ratio``, the seconds in the model over
+    those estimated, and ``first_mib``, its memory.
+    """
 
     rows: int = 0
     failed: int = 0
     chunks: int = 0
     model_s: float = 0.0
+    estimated_s: float = 0.0
+    ratio: float = 0.0
+    first_mib: float = 0.0
     started: float = field(default=float("inf"))
     ended: float = 0.0
     peak_mib: float = 0.0
 
-    def add(self, done: Reference) -> None:
+    def add(self, done: Reference, estimated_s: float) -> None:
         """Counts one chunk."""
+        if not self.chunks:
+            self.ratio, self.first_mib = done.model_s / max(estimated_s, 1e-9), done.peak_mib
+        self.estimated_s += estimated_s
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
         self.model_s += done.model_s
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
@@ -57,20 +67,39 @@ class Tally:
             "efficiency": round(self.model_s / (cpus * max(span_s, 1e-9)), 4),
         }
 
+    def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
+        """What the model's estimate, corrected by the first chunk, would have said, and what came."""
+        core_s = self.estimated_s * self.ratio
+        span_s = self.ended - self.started if self.chunks else 0.0
+        return {
+            "predicted": _figures(core_s, core_s / cpus, self.first_mib),
+            "actual": _figures(self.model_s, span_s, self.peak_mib),
+        }
+
+
+def _figures(core_s: float, wall_s: float, peak_mib: float) -> dict[str, float]:
+    return {"core_s": round(core_s, 3), "wall_s": round(wall_s, 3), "peak_mib": round(peak_mib)}
+
 
 def compute(
-    plan: Plan, batches: Iterable[np.ndarray], store: Store, execute: Execute, cpus: int, progress: Progress
+    plan: Plan,
+    batches: Iterable[np.ndarray],
+    store: Store,
+    execute: Execute,
+    cpus: int,
+    progress: Progress,
+    tally: Tally | None = None,
 ) -> Tally:
     """Runs what the store does not know of each batch of row numbers; whatever is done when it returns is indexed.
 
-    Equal content is run once. Batches are taken one by one, as the workers need them. Raises OSError where the store
-    cannot be written.
+    Equal content is run once. Batches are taken one by one, as the workers need them. ``progress`` and the
+    tally (a new one where none is given) count what is done. Raises OSError where the store cannot be written.
     """
-    tally = Tally()
-    for task, done in execute(_tasks(plan, batches, store, cpus)):
+    tally = tally or Tally()
+    for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
         store.index.put(task.keys, done.name)
-        tally.add(done)
-        progress.add(done.rows, done.failed)
+        tally.add(done, float(estimate_seconds(task.columns).sum()))
+        progress.add(done.rows, done.failed, done.lockups)
     return tally
 
 
@@ -80,13 +109,14 @@ def missing(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator
         yield numbers[store.unknown(scenario_keys(plan.rows(numbers)))]
 
 
-def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int) -> Iterator[Task]:
+def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, progress: Progress) -> Iterator[Task]:
     for batch in batches:
         for numbers in np.split(batch, range(WINDOW_ROWS, len(batch), WINDOW_ROWS)):
             columns = plan.rows(numbers)
             keys = scenario_keys(columns)
             new = first_of_each(keys)
             new = new[store.unknown(keys[new])]
+            progress.reuse(len(keys) - len(new))
             columns, keys = {name: values[new] for name, values in columns.items()}, keys[new]
             store.index.put(keys, PENDING)
             whole = Task(columns, keys, store.storage)

@@ -18,7 +18,7 @@ def result_row(scenario: dict[str, Any], **result: Any) -> dict[str, Any]:
     row = complete_row(given)
     content = ",".join(f"{key}={given[key]}" for key in sorted(given))
     results = {c.name: result.get(c.name, _ZERO[c.kind]) for c in RESULT_COLUMNS}
-    return row | {"id": content} | results | {"status": "ok", "error": None}
+    return row | {"id": content} | results | {"status": "ok", "error": None, "cell": "run"}
 
 
 def frame(*rows: dict[str, Any]) -> pl.DataFrame:

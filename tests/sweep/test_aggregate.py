@@ -101,7 +101,8 @@ def test_the_order_of_rows_does_not_matter(cases: list[tuple[str, int, str]], ra
 
 
 def test_failed_scenarios_are_left_out(tmp_path: Path) -> None:
-    table = pl.concat([boundary_frame(), boundary_frame().with_columns(status=pl.lit("failed"))])
+    failed = boundary_frame().with_columns(status=pl.lit("failed"), verdict=pl.lit(None, pl.String))
+    table = pl.concat([boundary_frame(), failed])
     table.select(list(SCHEMA)).write_parquet(tmp_path / "results.parquet")
     results = read_results(str(tmp_path / "results.parquet"))
     assert_frame_equal(summarize(results), summarize(boundary_frame().lazy()))

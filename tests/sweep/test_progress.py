@@ -19,7 +19,8 @@ def run(stream: io.StringIO, step_s: float) -> str:
     def clock() -> float:
         return now
 
-    progress = Progress(100, stream, clock)
+    progress = Progress(stream, clock)
+    progress.expect(100)
     next(times)
     for tick in range(10):
         now = next(times)
@@ -39,6 +40,30 @@ def test_one_line_that_changes_on_a_terminal() -> None:
     text = run(Terminal(), 1.0)
     assert text.count("\n") == 1
     assert "\r\x1b[K40/100 scenarios (40%), 10.0/s, 6 s left, 1 failed" in text
+
+
+def test_found_so_far_and_what_needed_no_run() -> None:
+    stream, now = io.StringIO(), 0.0
+    progress = Progress(stream, lambda: now)
+    progress.expect(60)
+    progress.reuse(50)
+    progress.expect(40)
+    assert stream.getvalue() == ""
+    now = 10.0
+    progress.add(20, failed=1, lockups=5)
+    assert stream.getvalue() == "70/100 scenarios (70%), 2.0/s, 15 s left, 50 re-used, 5 lock up, 1 failed\n"
+    assert progress.snapshot()["rate_per_s"] == 2.0
+
+
+def test_quiet_says_nothing_and_counts() -> None:
+    progress = Progress(None)
+    progress.add(10, lockups=3)
+    progress.close()
+    assert (progress.done, progress.lockups) == (10, 3)
+
+
+def test_before_anything_has_run() -> None:
+    assert Progress(None).line() == "0/0 scenarios (0%), 0.0/s, unknown time left"
 
 
 def test_durations() -> None:

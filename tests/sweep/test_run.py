@@ -18,13 +18,14 @@ from sweep import run as running
 from sweep.cli import main
 from sweep.compose import compose
 from sweep.run import run
+from sweep.status import read
 from tests.sweep import standin
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, complete_row
 
 ROOT = Path(__file__).parents[2]
 HEADER = "id,cpus,unmap_burst,burst_period_us,in_flight,policy,seed"
 SEEDS = {"raise": standin.RAISES, "die": standin.DIES, "slow": standin.SLOW}
-FILES = ["manifest.json", "map.svg", "results.parquet", "summary.csv", "summary.parquet"]
+FILES = ["manifest.json", "map.svg", "results.parquet", "status.json", "summary.csv", "summary.parquet"]
 MODULE = """
 import functools, runpy, sys
 import sweep.run
@@ -79,7 +80,7 @@ def test_points_come_back_in_order_and_completed(tmp_path: Path) -> None:
     argv = (points(tmp_path / "p.csv", "z", "007", "a"), f"output={folder}", "executor=inline")
     assert sweep_with(standin.simulate, *argv) == 0
     rows = table(folder)
-    assert rows.columns == [c.name for c in (*SCENARIO_COLUMNS, *RESULT_COLUMNS)] + ["status", "error"]
+    assert rows.columns == [c.name for c in (*SCENARIO_COLUMNS, *RESULT_COLUMNS)] + ["status", "error", "cell"]
     assert rows["id"].to_list() == ["z", "007", "a"]
     assert rows["policy"].to_list() == ["array", "list", "array"]
     wanted = complete_row(
@@ -199,12 +200,25 @@ def test_what_the_manifest_says(tmp_path: Path) -> None:
     written = manifest(tmp_path / "o")
     assert written["state"] == "complete"
     assert written["scenarios"] == 24
+    assert set(written["predicted"]) == set(written["actual"]) == {"core_s", "wall_s", "peak_mib"}
+    assert written["actual"]["peak_mib"] > 0
     assert written["seeds"] == [3, 5]
     assert written["config"]["grid"]["cpus"] == [16, 64]
     assert written["policies"]["list"]["depot_kind"] == "list"
     assert set(written["versions"]) >= {"farm", "model", "python", "numpy", "polars", "ray"}
     stages = {"plan", "look_up", "start", "run", "join", "report", "tidy"}
     assert set(written["durations_s"]) == stages | {"model", "total"}
+
+
+def test_quiet_it_says_where_the_results_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("quiet=true", "executor=inline", "output=out")
+    assert sweep_with(standin.simulate, "+grid=smoke", *argv) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("map: out/map.svg\n", "")
+    assert sweep_with(standin.simulate, points(tmp_path / "p.csv", "a", "raise"), *argv[:2], "output=other") == 1
+    said = capsys.readouterr()
+    assert said.out == "map: other/map.svg\n"
+    assert said.err.startswith("failed: raise (row 2): ValueError: no such machine\n")
 
 
 def test_interrupted_in_this_process(tmp_path: Path) -> None:
@@ -214,7 +228,8 @@ def test_interrupted_in_this_process(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         sweep_with(stopped, "+grid=smoke", "executor=inline", f"output={tmp_path / 'out'}")
     assert manifest(tmp_path / "out")["state"] == "interrupted"
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "status.json"]
+    assert read(str(tmp_path / "out"))["state"] == "interrupted"
 
 
 def test_a_table_that_finds_the_disk_full(

@@ -32,7 +32,7 @@ def run(folder: Path, seeds: list[int], batches: list[np.ndarray], ran: list[int
     store = Store(open_storage(str(folder)))
     store.load()
     with inline(counting) as (execute, cpus), open("/dev/null", "w") as nowhere:
-        return store, compute(plan(*seeds), batches, store, execute, cpus, Progress(len(seeds), nowhere))
+        return store, compute(plan(*seeds), batches, store, execute, cpus, Progress(nowhere))
 
 
 @given(rounds=st.lists(st.lists(st.integers(0, 9), max_size=9), max_size=4), seeds=st.permutations([0, 1, 2, 3, 4] * 2))
@@ -60,9 +60,9 @@ def test_batches_are_taken_as_they_are_needed(tmp_path: Path) -> None:
 
     store = Store(open_storage(str(tmp_path)))
     with inline(simulate) as (execute, cpus), open("/dev/null", "w") as nowhere:
-        progress = Progress(6, nowhere)
+        progress = Progress(nowhere)
         seen = []
-        progress.add = lambda rows, failed: seen.append(len(taken))  # type: ignore[method-assign]
+        progress.add = lambda *counted: seen.append(len(taken))  # type: ignore[method-assign]
         compute(plan(*range(6)), batches(), store, execute, cpus, progress)
     assert seen == [1, 2, 3, 4, 5, 6]
 

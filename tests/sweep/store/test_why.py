@@ -43,7 +43,7 @@ class Kept:
         self.storage: Storage = open_storage(str(folder / "store"))
         store, out = Store(self.storage), open_storage(str(folder / "out"))
         with inline(simulate) as (execute, cpus), open(folder / "said", "w") as said:
-            compute(plan, windows(len(plan)), store, execute, cpus, Progress(len(plan), said))
+            compute(plan, windows(len(plan)), store, execute, cpus, Progress(said))
         out.write("manifest.json", b"{}")
         write_results(plan, store, out)
         why.remember(self.storage, "mine", out, {"array": DEPOT, "list": lists})

@@ -1,0 +1,177 @@
+"""``dry_run=true``: what a sweep would take, from its plan, the store, and a short calibration. Writes nothing.
+
+The calibration runs some of the scenarios that are missing, from cheap to dear in the plan's own proportions, and
+corrects ``workers.task.estimate_seconds`` by what they took; bytes a row and memory are measured on them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from sweep.chunks import cut
+from sweep.config import Library, SweepConfig
+from sweep.plan import Plan, windows
+from sweep.progress import duration
+from sweep.results import SCENARIO
+from sweep.rounds import strategy
+from sweep.run import EXECUTORS, name_of, places, plan_of
+from sweep.store import Store
+from sweep.store.chunk import encode, table
+from sweep.store.keys import scenario_keys
+from sweep.task import Simulate, attempt
+from workers.schema import Columns, ScenarioError
+from workers.task import estimate_seconds, simulate
+
+SAMPLE_ROWS = 128
+"""Scenarios of a calibration, run as one batch: fewer would cost more a scenario than those of a chunk do."""
+
+SAMPLE_S = 20.0
+"""A calibration that is estimated to take longer takes fewer rows, as many as fit."""
+
+LIKELY_ROWS = 4096
+"""The sample is drawn from about so many, spread over the plan."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is to run: scenarios, chunks, their estimated seconds, and row numbers that stand for them."""
+
+    rows: int
+    chunks: int
+    estimated_s: float
+    sample: np.ndarray
+
+
+@dataclass(frozen=True)
+class Size:
+    """Bytes of a Parquet file: those of each file, and those of each row."""
+
+    file_bytes: float
+    row_bytes: float
+
+    def of(self, files: int, rows: int) -> float:
+        """Bytes of so many files that hold so many rows."""
+        return files * self.file_bytes + rows * self.row_bytes
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Of a sample that was run: its seconds, and these over the estimate; sizes in store and table; the process."""
+
+    rows: int
+    seconds: float
+    ratio: float
+    chunk: Size
+    table: Size
+    peak_mib: float
+
+
+def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate) -> int:
+    """Prints what the sweep would take; returns 0. Raises ScenarioError for what ``run`` would refuse."""
+    if config.executor not in EXECUTORS:
+        raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
+    plan = plan_of(config, library)
+    strategy(config.mode, plan)
+    _, store = places(config, name_of(config), plan)
+    store.load()
+    cpus = _cpus(config)
+    found = workload(plan, store, cpus)
+    measured = calibrate(plan, found.sample, simulate)
+    print("\n".join(lines(config, len(plan), found, measured, cpus)))
+    return 0
+
+
+def workload(plan: Plan, store: Store, cpus: int) -> Workload:
+    """What the store does not hold of a plan."""
+    rows, chunks, total_s, samples = 0, 0, 0.0, []
+    one_of = max(1, len(plan) // LIKELY_ROWS)
+    for numbers in windows(len(plan)):
+        columns = plan.rows(numbers)
+        missing = np.flatnonzero(store.unknown(scenario_keys(columns)))
+        seconds = estimate_seconds({name: values[missing] for name, values in columns.items()})
+        rows, total_s = rows + len(missing), total_s + float(seconds.sum())
+        chunks += len(cut(seconds, cpus))
+        random = np.random.default_rng(int(numbers[0]))
+        some = np.sort(random.permutation(len(missing))[: -(-len(missing) // one_of)])
+        samples.append((numbers[missing[some]], seconds[some]))
+    drawn, seconds = (np.concatenate([sample[i] for sample in samples]) for i in (0, 1))
+    return Workload(rows, chunks, total_s, _stratified(drawn, seconds))
+
+
+def _stratified(numbers: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """SAMPLE_ROWS numbers, or as many as fit into SAMPLE_S: evenly spaced when sorted by their cost."""
+    if not len(numbers):
+        return numbers
+    most = int(np.clip(SAMPLE_S / max(float(seconds.mean()), 1e-9), 1, SAMPLE_ROWS))
+    order = np.argsort(seconds, kind="stable")
+    middle = (np.arange(min(most, len(numbers))) + 0.5) * len(numbers) / min(most, len(numbers))
+    return np.sort(numbers[order[middle.astype(int)]])
+
+
+def calibrate(plan: Plan, numbers: np.ndarray, simulate: Simulate) -> Calibration | None:
+    """Runs the sample; None where there is nothing to run."""
+    if not len(numbers):
+        return None
+    content: Columns = plan.rows(numbers)
+    started = time.perf_counter()
+    done, results, errors = attempt({"id": plan.ids(numbers), **content}, simulate)
+    seconds = time.perf_counter() - started
+    chunk = table(scenario_keys(content), results, done, errors)
+    scenarios = {name: list(content[name]) for name in SCENARIO if name != "id"}
+    joined = pl.DataFrame({"id": list(plan.ids(numbers)), **scenarios}).hstack(chunk.drop("scenario_key"))
+    return Calibration(
+        len(numbers),
+        seconds,
+        seconds / max(float(estimate_seconds(content).sum()), 1e-9),
+        _size(chunk),
+        _size(joined),
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+
+
+def _size(frame: pl.DataFrame) -> Size:
+    """From the whole frame and its half: what does not halve is a file's."""
+    half = frame.height // 2
+    whole_bytes, half_bytes = len(encode(frame)), len(encode(frame.head(half)))
+    row_bytes = max(whole_bytes - half_bytes, 0) / (frame.height - half)
+    return Size(whole_bytes - row_bytes * frame.height, row_bytes)
+
+
+def lines(config: SweepConfig, rows: int, found: Workload, measured: Calibration | None, cpus: int) -> list[str]:
+    """The estimate as text."""
+    some = ", all of them at most: refined, it runs a part" if config.mode == "refine" else ""
+    said = [f"points       {rows} ({rows - found.rows} in the store, {found.rows} to run{some})"]
+    if measured is None:
+        return [*said, "nothing is left to run"]
+    core_s = found.estimated_s * measured.ratio
+    store_mib, table_mib = measured.chunk.of(found.chunks, found.rows) / 2**20, measured.table.of(1, rows) / 2**20
+    return [
+        *said,
+        f"chunks       {found.chunks}",
+        f"core-hours   {core_s / 3600:.3g}",
+        f"wall time    {duration(core_s / cpus)} on {cpus} CPUs",
+        f"memory       {measured.peak_mib:.0f} MiB a worker, {cpus * measured.peak_mib / 1024:.1f} GiB in all",
+        f"disk         {store_mib + table_mib:.3g} MiB: store {store_mib:.3g}, table {table_mib:.3g}",
+        f"calibration  {measured.rows} scenarios in {measured.seconds:.1f} s,"
+        f" {measured.ratio:.2f} of the model's own estimate",
+    ]
+
+
+def _cpus(config: SweepConfig) -> int:
+    """CPUs of the cluster that the sweep would use; only a running one is asked."""
+    if config.executor == "inline":
+        return 1
+    address = config.cluster.address or os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        there = len(os.sched_getaffinity(0))
+        return min(there, config.cluster.cpus or there)
+    from sweep.ray_executor import on_ray
+
+    with on_ray(config.cluster, simulate) as (_, cpus):
+        return cpus

@@ -1,0 +1,109 @@
+"""What a dry run says, against what the sweep then does; and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweep import dry_run as dry
+from sweep.compose import compose
+from sweep.dry_run import Size, dry_run, workload
+from sweep.run import plan_of, run
+from sweep.storage import open_storage
+from sweep.store import Store
+from tests.sweep import standin
+from workers.schema import Columns, ScenarioError
+from workers.task import estimate_seconds
+
+GRID = ("+grid=smoke", "grid.cpus={start: 8, stop: 512, num: 64}", "grid.seed=[1,2,3]", "executor=inline")
+ROWS = 64 * 3 * 3 * 2
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current folder, and so a store, of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+def composed(*argv: str) -> Any:
+    found = compose([*GRID, *argv])
+    assert found is not None
+    return found
+
+
+def dried(capsys: pytest.CaptureFixture[str], *argv: str, simulate: Any = standin.simulate) -> dict[str, str]:
+    """The lines that a dry run prints, by their first word."""
+    config = composed(*argv)
+    assert dry_run(config.config, config.library, simulate) == 0
+    return dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+
+
+def test_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    said = dried(capsys, "output=out")
+    assert list(Path().iterdir()) == []
+    assert said["points"] == f"{ROWS} (0 in the store, {ROWS} to run)"
+    assert list(said) == ["points", "chunks", "core-hours", "wall", "memory", "disk", "calibration"]
+
+
+def test_it_says_what_the_sweep_does(capsys: pytest.CaptureFixture[str]) -> None:
+    said = dried(capsys, "output=out")
+    config = composed("output=out")
+    assert run(config.config, config.library, [], standin.simulate) == 0
+    tasks = json.loads(Path("out/manifest.json").read_text())["tasks"]
+    assert int(said["chunks"]) == tasks["chunks"]
+    mib = float(re.findall(r"table ([\d.]+)", said["disk"])[0])
+    assert mib == pytest.approx(Path("out/results.parquet").stat().st_size / 2**20, rel=0.5)
+
+
+def test_what_the_store_has_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    config = composed("grid.seed=[1]")
+    assert run(config.config, config.library, [], standin.simulate) == 0
+    before = sorted(Path().rglob("*"))
+    capsys.readouterr()
+    assert dried(capsys)["points"] == f"{ROWS} ({ROWS // 3} in the store, {ROWS * 2 // 3} to run)"
+    said = dried(capsys, "grid.seed=[1]")
+    assert said == {"points": f"{ROWS // 3} ({ROWS // 3} in the store, 0 to run)", "nothing": "is left to run"}
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_the_sample_has_the_costs_of_the_plan() -> None:
+    config = composed()
+    plan = plan_of(config.config, config.library)
+    found = workload(plan, Store(open_storage("store", "store")), 1)
+    assert len(found.sample) == dry.SAMPLE_ROWS
+    every, some = (estimate_seconds(plan.rows(numbers)) for numbers in (np.arange(ROWS), found.sample))
+    assert some.mean() == pytest.approx(every.mean(), rel=0.02)
+    assert found.estimated_s == pytest.approx(every.sum())
+
+
+def test_a_dear_sample_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = composed("grid.horizon_s=1000")
+    plan = plan_of(config.config, config.library)
+    monkeypatch.setattr(dry, "SAMPLE_S", 3 * estimate_seconds(plan.rows(np.arange(ROWS))).mean())
+    assert len(workload(plan, Store(open_storage("store", "store")), 1).sample) == 3
+
+
+def test_scenarios_that_raise_are_no_obstacle(capsys: pytest.CaptureFixture[str]) -> None:
+    def raises(scenarios: Columns) -> Columns:
+        raise ValueError("no such machine")
+
+    assert "calibration" in dried(capsys, simulate=raises)
+
+
+def test_refined_it_is_a_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dried(capsys, "mode=refine")["points"].endswith("to run, all of them at most: refined, it runs a part)")
+
+
+def test_what_a_sweep_would_refuse_is_refused() -> None:
+    config = composed("mode=fine")
+    with pytest.raises(ScenarioError, match="mode: 'fine' was given"):
+        dry_run(config.config, config.library, standin.simulate)
+
+
+def test_sizes_add_up() -> None:
+    assert Size(100.0, 3.0).of(2, 10) == 230.0

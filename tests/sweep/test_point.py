@@ -1,0 +1,123 @@
+"""One scenario again: found by id and by key, in a grid, a points file and a results folder; equal to its row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from sweep.compose import compose
+from sweep.point import run_point
+from sweep.run import plan_of, run
+from sweep.store.keys import scenario_keys, to_hex
+from tests.sweep import standin
+from workers.schema import Columns, ScenarioError
+
+SMOKE = ("+grid=smoke", "executor=inline")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current folder, and so a store, of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+def series(scenario: Columns) -> Columns:
+    """A time series that tells whose it is."""
+    assert all(len(values) == 1 for values in scenario.values())
+    return {"time_ms": np.arange(5.0), "iova_nodes": np.full(5, scenario["cpus"][0])}
+
+
+def pointed(*argv: str) -> int:
+    composed = compose(list(argv))
+    assert composed is not None
+    return run_point(composed.config, composed.library, standin.simulate, series)
+
+
+def swept(*argv: str) -> None:
+    composed = compose([*SMOKE, *argv])
+    assert composed is not None
+    assert run(composed.config, composed.library, list(argv), standin.simulate) == 0
+
+
+def of_smoke(row: int) -> tuple[str, str]:
+    """Id and key of a row of the grid."""
+    composed = compose(list(SMOKE))
+    assert composed is not None
+    plan = plan_of(composed.config, composed.library)
+    number = np.array([row])
+    return str(plan.ids(number)[0]), to_hex(scenario_keys(plan.rows(number)))[0]
+
+
+@pytest.mark.parametrize("by", [0, 1])
+def test_of_a_grid(by: int, capsys: pytest.CaptureFixture[str]) -> None:
+    name, key = of_smoke(7)
+    assert pointed(*SMOKE, f"point={(name, key)[by]}", "output=out") == 0
+    said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if "  " in line)
+    assert said["id"] == name
+    assert said["scenario_key"] == key
+    assert said["cpus"] == "64"
+    assert said["softirq_residency_max_ms"] == "64.0512"
+    table = pl.read_parquet(f"out/point-{key}.parquet")
+    assert table["iova_nodes"].to_list() == [64] * 5
+    assert pl.read_csv(f"out/point-{key}.csv").equals(table)
+    assert len(list(Path("out").iterdir())) == 2
+
+
+def test_of_a_points_file_by_an_id_that_no_file_may_have() -> None:
+    Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na,8,4,1000,16\n../b [1]=2,9,4,1000,16\n")
+    assert pointed("points=p.csv", "point=../b [1]=2", "output=out") == 0
+    assert {path.name for path in Path().iterdir()} == {"p.csv", "out"}
+    (table,) = Path("out").glob("*.parquet")
+    assert pl.read_parquet(table)["iova_nodes"][0] == 9
+
+
+@pytest.mark.parametrize("by", [0, 1])
+def test_of_a_results_folder(by: int, capsys: pytest.CaptureFixture[str]) -> None:
+    swept("output=out", "grid.cpus=[16,64,128]")
+    capsys.readouterr()
+    row = pl.read_parquet("out/results.parquet").row(11, named=True)
+    name, key = of_smoke(11)  # the same scenario
+    assert row["id"] == name
+    assert pointed(f"point={(name, key)[by]}", "output=out") == 0
+    assert "equal to its row in the table" in capsys.readouterr().out
+    assert Path(f"out/point-{key}.csv").is_file()
+
+
+def test_a_row_that_the_model_does_not_give_again(capsys: pytest.CaptureFixture[str]) -> None:
+    swept("output=out")
+    table = pl.read_parquet("out/results.parquet").with_columns(softirq_residency_max_ms=pl.lit(1.0))
+    table.write_parquet("out/results.parquet")
+    assert pointed(f"point={table['id'][0]}", "output=out") == 0
+    assert "not as in the table: softirq_residency_max_ms" in capsys.readouterr().out
+
+
+def test_a_cell_that_was_implied(capsys: pytest.CaptureFixture[str]) -> None:
+    swept("output=out")
+    table = pl.read_parquet("out/results.parquet").with_columns(cell=pl.lit("implied"))
+    table.write_parquet("out/results.parquet")
+    assert pointed(f"point={table['id'][0]}", "output=out") == 0
+    assert "the table has no run of it (implied there: ok)" in capsys.readouterr().out
+
+
+def test_twice_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    name, key = of_smoke(0)
+    said = []
+    for folder in ("a", "b"):
+        assert pointed(*SMOKE, f"point={name}", f"output={folder}") == 0
+        said.append(capsys.readouterr().out.replace(f"/{folder}/", "/"))
+    assert said[0] == said[1]
+    assert Path(f"a/point-{key}.parquet").read_bytes() == Path(f"b/point-{key}.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("argv", [SMOKE, ("output=out",), ("points=p.csv",)])
+def test_no_such_scenario(argv: tuple[str, ...]) -> None:
+    swept("output=out")
+    Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na,8,4,1000,16\n")
+    before = sorted(Path().rglob("*"))
+    for wanted in ("nobody", "0" * 32):
+        with pytest.raises(ScenarioError, match=f"point: '{wanted}' was given; .* holds no scenario of that id"):
+            pointed(*argv, f"point={wanted}")
+    assert sorted(Path().rglob("*")) == before

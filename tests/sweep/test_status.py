@@ -1,0 +1,104 @@
+"""The status file as another terminal reads it: alive, gone, standing still, ended, and none at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.progress import Progress
+from sweep.status import OLD_S, STATUS, Heart, main, read, text
+from sweep.storage import open_storage
+from sweep.storage.local import LocalStorage
+
+COUNTS = Progress(None).snapshot() | {"total": 100, "done": 40, "rate_per_s": 2.5, "left_s": 24.0, "lockups": 3}
+
+
+def said(**changes: Any) -> dict[str, Any]:
+    who = {"state": "running", "pid": os.getpid(), "host": os.uname().nodename, "started": 0.0, "heartbeat": 1000.0}
+    return who | COUNTS | changes
+
+
+def gone() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_running_sweep_from_another_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heart = Heart(open_storage(str(tmp_path)), lambda: COUNTS)
+    assert main([str(tmp_path)]) == 0
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("running, started 20")
+    assert f"(process {os.getpid()})" in first
+    assert second == "40/100 scenarios (40%), 2.5/s, 24 s left, 3 lock up"
+    assert third == "last heartbeat 0 s ago"
+    heart.stop("complete")
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith("complete, started 20")
+    assert [path.name for path in tmp_path.iterdir()] == [STATUS]
+
+
+def test_it_beats_by_itself(tmp_path: Path) -> None:
+    heart = Heart(open_storage(str(tmp_path)), lambda: COUNTS, every_s=0.01)
+    first = read(str(tmp_path))["heartbeat"]
+    waited_until = time.monotonic() + 60
+    while read(str(tmp_path))["heartbeat"] == first and time.monotonic() < waited_until:
+        time.sleep(0.01)
+    assert read(str(tmp_path))["heartbeat"] > first
+    heart.stop("complete")
+    assert not heart.thread.is_alive()
+
+
+def test_a_disk_that_is_full_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Any, name: str, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(LocalStorage, "write", full)
+    heart = Heart(open_storage(str(tmp_path)), lambda: COUNTS, every_s=0.001)
+    time.sleep(0.05)
+    assert heart.thread.is_alive()
+    heart.stop("complete")
+
+
+def test_an_old_heartbeat() -> None:
+    now = 1000.0 + OLD_S + 1
+    assert text(said(pid=gone()), now).splitlines()[2] == "last heartbeat 31 s ago; the process is gone"
+    assert text(said(), now).endswith("31 s ago; the process is there, but stands still")
+    assert text(said(host="elsewhere"), now).endswith("31 s ago; the sweep may be gone: look at elsewhere")
+    assert text(said(pid=gone()), 1001.0).endswith("last heartbeat 1 s ago")
+
+
+def test_what_it_ended_with() -> None:
+    lines = text(said(state="failed points", done=100, failed=2, reused=30, passed_s=70.0), 5000.0).splitlines()
+    assert lines[0].startswith("failed points, started 1970-01-01 00:00:00 UTC")
+    assert lines[1:] == ["100 of 100 scenarios in 1 min 10 s, 30 re-used, 3 lock up, 2 failed"]
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", json.dumps(said(pid="x")), json.dumps(said(heartbeat=None))])
+def test_no_status_is_one_sentence(content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if content is not None:
+        (tmp_path / STATUS).write_text(content)
+    assert main([str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"sweep.status: {tmp_path} was given; ")
+    assert told.err.count("\n") == 1
+
+
+def test_no_folder_and_no_argument(tmp_path: Path) -> None:
+    for argv, what in (
+        ([str(tmp_path / "none")], "No such file or directory"),
+        ([], "nothing was given"),
+        (["a", "b"], "a b was"),
+    ):
+        command = [sys.executable, "-m", "sweep.status", *argv]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert what in done.stderr
