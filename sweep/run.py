@@ -41,6 +41,9 @@ from workers.task import simulate
 
 EXECUTORS = ("ray", "inline")
 COMPLETE, FAILED_POINTS = 0, 1
+MOST_JOINS = 10
+"""Times that the table is begun: another sweep may tidy the store in between, but not for ever."""
+
 MOST_SEEDS = 1000
 """Distinct seeds that the manifest names."""
 
@@ -128,7 +131,7 @@ def _complete(
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     progress = Progress(to_run, sys.stderr)
-    while True:
+    for _ in range(MOST_JOINS):
         try:
             tally = compute(plan, windows(len(plan)), store, execute, cpus, progress)
         except OSError as error:
@@ -138,12 +141,12 @@ def _complete(
         try:
             joined = write_results(plan, store, folder)
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
-            store.forget([lost.name])
-            store.load()
+            store.reload(lost.name)
         else:
             clock.lap("join")
             progress.close()
             return tally, joined
+    raise ScenarioError(f"store: files in {store.storage.url} go missing while it is used; what is left is kept")
 
 
 def _said(config: SweepConfig) -> dict[str, Any]:
