@@ -22,7 +22,8 @@ empty cell means the default. Unknown columns, values outside the limits and rep
 texts and come back as they were (`007` stays `007`). Between columns: `unmap_burst` is at most `in_flight`,
 `active_cpus` at most `cpus`.
 
-A results file holds the scenario columns, completed, and then the result columns: one row a scenario, in their order.
+A results file holds the scenario columns, completed, then the result columns, then `status` (`ok` or `failed`) and
+`error` (what a failed scenario raised; it has no results): one row a scenario, in their order.
 """
 
 

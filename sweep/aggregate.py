@@ -39,18 +39,30 @@ def highest(column: pl.Series) -> float | None:
     return cast("float | None", column.max())
 
 
-def worst() -> pl.Expr:
-    """The worst verdict of a group: ok < chained < soft_lockup."""
-    rank = pl.col("verdict").replace_strict(VERDICTS, range(len(VERDICTS)), return_dtype=pl.Int64).max()
-    return rank.replace_strict(range(len(VERDICTS)), VERDICTS, return_dtype=pl.String).alias("verdict")
+def by_load(results: pl.LazyFrame) -> pl.DataFrame:
+    """One row for each policy, IOVA size, CPU count and rate; what the table and the map need of the verdicts.
+
+    Columns beside these and those of ``size_rows``: scenarios, locked and chained (how many), memory_peak_bytes (most).
+    """
+    reduced = (
+        with_rate(results)
+        .group_by("policy", "iova_pages", "cpus", RATE)
+        .agg(
+            pl.len().alias("scenarios"),
+            (pl.col("verdict") == "soft_lockup").sum().alias("locked"),
+            (pl.col("verdict") == "chained").sum().alias("chained"),
+            pl.col("memory_peak_bytes").max(),
+        )
+    )
+    return size_rows(reduced.collect())
 
 
-def size_rows(frame: pl.LazyFrame) -> pl.LazyFrame:
+def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """``frame`` with ``size_row`` (a label) and ``size_order``: the IOVA sizes as the rows of a map or table.
 
     A row for each ``iova_pages`` text; for more than MAX_SIZE_ROWS texts, four rows by the largest size of the mix.
     """
-    texts = distinct(frame, "iova_pages").to_list()
+    texts = frame["iova_pages"].unique().to_list()
     sizes = {text: parse_iova_pages(text)[0] for text in texts}
     if len(texts) <= MAX_SIZE_ROWS:
         ordered = sorted(texts, key=lambda text: (max(sizes[text]), len(sizes[text]), text))

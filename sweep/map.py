@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 
-from sweep.aggregate import highest, lowest, size_rows, with_rate, worst
+from sweep.aggregate import by_load, highest, lowest, with_rate
 from sweep.config import RATE
-from sweep.pairs import distinct, pairs, policies, varying
+from sweep.pairs import pairs, policies, varying
 from workers.schema import VERDICTS
 
 STYLE = {"ok": ("#d5ebe7", ""), "chained": ("#e69f00", "////"), "soft_lockup": ("#7a1430", "xxxx")}
@@ -84,35 +84,29 @@ def cells(frame: pl.LazyFrame, shown: tuple[str, ...], paired: pl.LazyFrame | No
     Rows with policy "" hold the memory column: what the second policy adds to the first (over the
     same scenarios), or the peak memory of the only one.
     """
-    frame = with_rate(frame)
-    rows = size_rows(frame.select("iova_pages").unique()).select("iova_pages", "size_row", "size_order")
-    cpus = nearest("cpus", distinct(frame, "cpus").to_list(), 2, 1).alias("cell_cpus")
-    rate = nearest(RATE, distinct(frame, RATE).to_list(), 10, 4).alias("cell_rate")
-    group = ["policy", "size_row", "size_order", "cell_cpus", "cell_rate"]
+    loads = by_load(frame)
+    sizes = loads.select("iova_pages", "size_row", "size_order").unique()
+    cpus = nearest("cpus", loads["cpus"].unique().to_list(), 2, 1)
+    rate = nearest(RATE, loads[RATE].unique().to_list(), 10, 4)
+    group = ["policy", "size_row", "size_order", cpus.alias("cell_cpus"), rate.alias("rate")]
 
-    placed = frame.join(rows, on="iova_pages").with_columns(cpus, rate).group_by(group)
-    most = (pl.col("memory_peak_bytes").max() / 2**20).alias("mib")
-    out = placed.agg(worst(), most, pl.len().alias("scenarios")).collect()
-    if len(shown) == 1:
-        memory = out.with_columns(policy=pl.lit(""))
-    else:
+    most, scenarios = (pl.col("memory_peak_bytes").max() / 2**20).alias("mib"), pl.col("scenarios").sum()
+    out = loads.group_by(group).agg(worst(), most, scenarios)
+    memory = out.with_columns(policy=pl.lit(""))
+    if len(shown) > 1:
         both = with_rate(pairs(frame) if paired is None else paired).filter(before=shown[0], after=shown[1])
-        memory = (
-            both.with_columns(policy=pl.lit(""))
-            .join(rows, on="iova_pages")
-            .with_columns(cpus, rate)
-            .group_by(group)
-            .agg(
-                pl.lit("").alias("verdict"),
-                (pl.col("memory_added_bytes").max() / 2**20).alias("mib"),
-                pl.len().alias("scenarios"),
-            )
-            .collect()
-        )
-    every = pl.concat([out, memory.drop_nulls("mib")], how="vertical").rename(
-        {"cell_cpus": "cpus", "cell_rate": "rate"}
-    )
+        most = (pl.col("memory_added_bytes").max() / 2**20).alias("mib")
+        pair_loads = both.group_by("iova_pages", "cpus", RATE).agg(most, pl.len().alias("scenarios")).collect()
+        placed = pair_loads.join(sizes, on="iova_pages").with_columns(policy=pl.lit(""))
+        memory = placed.group_by(group).agg(pl.lit("").alias("verdict"), pl.col("mib").max(), scenarios)
+    every = pl.concat([out, memory.drop_nulls("mib")], how="vertical").rename({"cell_cpus": "cpus"})
     return every.sort("size_order", "policy", "cpus", "rate")
+
+
+def worst() -> pl.Expr:
+    """The worst verdict of groups of ``by_load``: ok < chained < soft_lockup."""
+    chained = pl.when(pl.col("chained").sum() > 0).then(pl.lit("chained")).otherwise(pl.lit("ok"))
+    return pl.when(pl.col("locked").sum() > 0).then(pl.lit("soft_lockup")).otherwise(chained).alias("verdict")
 
 
 def edges(centres: list[float]) -> list[float]:

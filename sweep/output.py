@@ -27,6 +27,12 @@ def folder_of(output: str | None, name: str) -> str:
     return str(parent / (f"{now}-{same_second + 1}" if same_second else now))
 
 
+def name_of(points: str) -> str:
+    """A folder's name for the sweep of a points file."""
+    name = re.sub(r"^-|[^\w-]", "_", Path(points).stem)[:100]
+    return f"{name}_" if name == STORE else name
+
+
 def store_of(store: str | None, folder: str) -> str:
     """``store``, or results/store below the current folder; for results in an object store, store in that bucket."""
     if store is not None:

@@ -22,6 +22,8 @@ from sweep import THREADS
 from sweep.config import ClusterConfig
 from sweep.executor import Execute
 from sweep.ray_tasks import execute
+from sweep.storage import Storage
+from sweep.storage.shared import check_shared
 from sweep.task import Simulate
 from workers.schema import ScenarioError
 
@@ -29,6 +31,7 @@ OBJECT_STORE_BYTES = 256 << 20  # tasks carry scenarios only: far less than the 
 
 
 ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",  # whoever reaches a Ray without it may run anything there
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # without it each task of no GPU warns
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of tasks in flight when the sweep stops: it has told why
@@ -37,11 +40,12 @@ ENVIRONMENT = {
 
 
 @contextlib.contextmanager
-def on_ray(cluster: ClusterConfig, simulate: Simulate) -> Iterator[tuple[Execute, int]]:
+def on_ray(cluster: ClusterConfig, simulate: Simulate, shared: Storage | None = None) -> Iterator[tuple[Execute, int]]:
     """Starts or joins Ray, and leaves or stops it at the end; gives ``execute`` and the number of CPUs.
 
     Where this process has Ray already, it is used and left alone. RAY_ADDRESS decides where ``cluster.address`` does
-    not. Raises ScenarioError where Ray cannot be used.
+    not. ``shared``: the storage that all nodes of a cluster have to see. Raises ScenarioError where they do not, or
+    where Ray cannot be used.
     """
     os.environ.update(ENVIRONMENT)
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
@@ -54,6 +58,8 @@ def on_ray(cluster: ClusterConfig, simulate: Simulate) -> Iterator[tuple[Execute
     try:
         if not joined:
             _start(cluster, address)
+        if shared is not None and address != "local":
+            check_shared(shared, "store")
         yield lambda tasks: execute(tasks, simulate, lambda: _cpus(cluster)), _cpus(cluster)
     finally:
         if not joined:
@@ -68,7 +74,7 @@ def _start(cluster: ClusterConfig, address: str) -> None:
     options: dict[str, Any] = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":  # its processes inherit THREADS from this one
         options |= {"num_cpus": cluster.cpus, "include_dashboard": cluster.dashboard}
-        options |= {"object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"dashboard_host": "127.0.0.1", "object_store_memory": OBJECT_STORE_BYTES}
     else:
         options |= {"runtime_env": {"env_vars": THREADS}}
     no_handler = mock.patch("ray._private.utils.set_sigterm_handler")  # Ray's own exits with 15
@@ -134,11 +140,10 @@ def _check(cluster: ClusterConfig, address: str) -> None:
 
 
 def _own_token() -> None:
-    """Token authentication for a Ray of our own, by a token that only its processes get to know.
+    """A token for a Ray of our own, which only its processes get to know.
 
     In the environment, because the default place is a file in HOME, which may be read-only.
     """
-    os.environ["RAY_AUTH_MODE"] = "token"
     if not (os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 

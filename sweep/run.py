@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import io
 import os
-import re
 import sys
 import tempfile
 import time
@@ -44,6 +43,9 @@ from workers.task import simulate
 
 EXECUTORS = ("ray", "inline")
 COMPLETE, FAILED_POINTS = 0, 1
+MOST_JOINS = 10
+"""Times that the table is begun: another sweep may tidy the store in between, but not for ever."""
+
 MOST_SEEDS = 1000
 """Distinct seeds that the manifest names."""
 
@@ -64,7 +66,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     clock.lap("plan")
     to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
-    with _executor(config, simulate, to_run) as (execute, cpus):
+    with _executor(config, simulate, store, to_run) as (execute, cpus):
         clock.lap("start")
         ready = time.time()
         if not config.quiet:
@@ -109,7 +111,7 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
 
 def name_of(config: SweepConfig) -> str:
     """What a sweep is called: by its grid or its points file."""
-    return config.grid.name if config.points is None else re.sub(r"[^\w-]", "_", Path(config.points).stem)
+    return config.grid.name if config.points is None else output.name_of(config.points)
 
 
 def places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
@@ -148,19 +150,19 @@ def _complete(
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     tally = Tally()
-    while True:
+    for _ in range(MOST_JOINS):
         try:
             for batches in chosen.rounds(store, progress):
                 _compute(plan, batches, store, execute, cpus, progress, tally)
             clock.lap("run")
             joined = write_results(plan, store, folder, chosen.answer())
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
-            store.forget([lost.name])
-            store.load()
+            store.reload(lost.name)
         else:
             clock.lap("join")
             progress.close()
             return tally, joined
+    raise ScenarioError(f"store: files in {store.storage.url} go missing while it is used; what is left is kept")
 
 
 def _compute(plan: Plan, batches: Iterator[np.ndarray], store: Store, *rest: Any) -> None:
@@ -196,13 +198,13 @@ def _report(folder: Storage) -> str:
 
 
 def _executor(
-    config: SweepConfig, simulate: Simulate, to_run: int
+    config: SweepConfig, simulate: Simulate, store: Store, to_run: int
 ) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
     if config.executor == "inline" or not to_run:
         return inline(simulate)
     from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
 
-    return on_ray(config.cluster, simulate)
+    return on_ray(config.cluster, simulate, store.storage)
 
 
 @contextlib.contextmanager
@@ -242,12 +244,18 @@ def _close(folder: Storage, joined: Joined) -> None:
         print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
-    shown = Path(folder.url)
-    if (shown / "map.svg").exists():
-        shown /= "map.svg"
-    with contextlib.suppress(ValueError):  # another drive has no relative path
-        shown = min(Path(os.path.relpath(shown)), shown, key=lambda path: len(str(path)))
-    print(f"{'map' if shown.name == 'map.svg' else 'results'}: {shown}")
+    name = "map.svg" if folder.names("map.svg") else ""
+    print(f"{'map' if name else 'results'}: {_shown(folder, name)}")
+
+
+def _shown(folder: Storage, name: str) -> str:
+    """Where a file of the folder is (or the folder): a URL, or the shorter of the paths from here and from the root."""
+    if "://" in folder.url:
+        return f"{folder.url}/{name}".rstrip("/")
+    path = str(Path(folder.url, name))
+    with contextlib.suppress(ValueError, OSError):  # another drive, or a current folder that is gone
+        return min(os.path.relpath(path), path, key=len)
+    return path
 
 
 class Clock:

@@ -6,7 +6,7 @@ import textwrap
 
 import polars as pl
 
-from sweep.aggregate import highest, lowest, size_rows, with_rate
+from sweep.aggregate import by_load, highest, lowest
 from sweep.config import RATE
 from sweep.map import si
 from sweep.pairs import CLASSES, pairs, policies
@@ -21,7 +21,7 @@ def table(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> str:
 
     ``paired``: their ``sweep.pairs``, where somebody has them already.
     """
-    frame, present = grouped(results), policies(results)
+    frame, present = by_load(results), policies(results)
     shown, others = present[:2], present[2:]
     lines = [_title(frame, shown), "safe rate: the highest of unmaps/s per active CPU below every soft lockup", ""]
     lines += _columns([_header(shown), *_size_lines(frame, shown)])
@@ -31,21 +31,6 @@ def table(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> str:
     if others:
         lines += textwrap.wrap(_other_line(frame, others), WIDTH, max_lines=3)
     return "\n".join(line[:WIDTH].rstrip() for line in lines)
-
-
-def grouped(results: pl.LazyFrame) -> pl.DataFrame:
-    """One row for each policy, IOVA size, CPU count and rate.
-
-    Columns beside these and those of ``size_rows``: scenarios, locked and chained (how many), memory_peak_bytes (most).
-    """
-    groups = with_rate(results).group_by("policy", "iova_pages", "cpus", RATE)
-    reduced = groups.agg(
-        pl.len().alias("scenarios"),
-        (pl.col("verdict") == "soft_lockup").sum().alias("locked"),
-        (pl.col("verdict") == "chained").sum().alias("chained"),
-        pl.col("memory_peak_bytes").max(),
-    ).collect()
-    return size_rows(reduced.lazy()).collect()
 
 
 def _title(frame: pl.DataFrame, shown: list[str]) -> str:

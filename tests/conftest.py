@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.ray_nodes import Cluster
+from tests.ray_nodes import cluster as start_cluster
 
 settings.register_profile("farm", deadline=None)  # machines differ in speed, answers do not
 settings.load_profile("farm")
@@ -20,3 +25,12 @@ def ray_of_two() -> Iterator[None]:
 
     with on_ray(ClusterConfig(address="local", cpus=2), simulate):
         yield
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for all tests of several nodes (``tests.ray_nodes``)."""
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "--mount", "true"]).returncode:
+        pytest.skip("a node that does not share a folder needs a mount namespace, which only root may make")
+    with start_cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started

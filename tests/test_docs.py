@@ -32,9 +32,10 @@ def test_names_of_files_in_the_documents_exist() -> None:
         assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_the_commands_of_the_readme_are_understood() -> None:
-    lines = re.findall(r"^    python -m sweep(.*?)(?:#.*)?$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
-    assert len(lines) >= 6
+def test_the_commands_of_the_documents_are_understood() -> None:
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/clusters.md"))
+    lines = re.findall(r"^    .*python -m sweep(.*?)(?:#.*)?$", text, re.M)
+    assert len(lines) >= 9
     for line in lines:
         argv = line.split()
         if "--config-dir" not in argv and "--help" not in argv:

@@ -23,6 +23,7 @@ def test_the_wheel_works_from_any_folder(tmp_path: Path) -> None:
             "sweep",
             "workers",
         }
+        assert {"conf/cluster/rayjob.yml", "conf/cluster/ray-up.yml"} <= set(packed.namelist())
         packed.extractall(tmp_path / "site")
     away = tmp_path / "away"
     away.mkdir()

@@ -63,7 +63,10 @@ def decode(name: str, data: bytes, columns: list[str] | None = None) -> pl.DataF
     """The chunk (or some columns of it) in the file ``name``; raises DamagedChunk where these are not its bytes."""
     if name.rpartition("/")[2] != _hash(data) + ENDING:
         raise DamagedChunk(name)
-    return pl.read_parquet(io.BytesIO(data), columns=columns)
+    try:
+        return pl.read_parquet(io.BytesIO(data), columns=columns)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # whole, but put there by somebody else
+        raise DamagedChunk(name) from None
 
 
 def _hash(data: bytes) -> str:

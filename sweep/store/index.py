@@ -76,7 +76,8 @@ class Index:
         number = self._numbers.get(name, -1)
         for run in self._runs:
             kept = run.files != number
-            run.keys, run.files, run.rows = run.keys[kept], run.files[kept], run.rows[kept]
+            if not kept.all():  # to copy ten million keys for each small file that is merged would take minutes
+                run.keys, run.files, run.rows = run.keys[kept], run.files[kept], run.rows[kept]
 
     def _located(self, keys: np.ndarray) -> list[tuple[Run, np.ndarray, np.ndarray]]:
         """Each run that holds some of the keys: the places in it, and which of the keys they are of."""

@@ -18,7 +18,7 @@ from sweep.aggregate import (
 )
 from sweep.pairs import CLASSES
 from sweep.results import SCHEMA
-from tests.sweep.frames import boundary_frame, lazy, result_row
+from tests.sweep.frames import boundary_frame, frame, lazy, result_row
 from workers.schema import VERDICTS
 
 POLICIES = ("array", "list", "array_127", "list_127")
@@ -68,10 +68,9 @@ def test_an_irregular_axis_goes_to_powers_of_two() -> None:
 def test_many_mixes_become_four_rows() -> None:
     texts = [str(1 << i) for i in range(11)] + ["3", "1,64"]
     assert len(texts) > MAX_SIZE_ROWS
-    rows = size_rows(lazy(*(result_row({"iova_pages": text}) for text in texts)))
-    labelled = rows.collect()
-    assert dict(labelled.select("iova_pages", "size_row").iter_rows())["1,64"] == "over 32 pages"
-    assert labelled["size_row"].n_unique() == 4
+    rows = size_rows(frame(*(result_row({"iova_pages": text}) for text in texts)))
+    assert dict(rows.select("iova_pages", "size_row").iter_rows())["1,64"] == "over 32 pages"
+    assert rows["size_row"].n_unique() == 4
 
 
 verdict_tables = st.lists(

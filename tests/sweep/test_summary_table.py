@@ -7,7 +7,8 @@ from itertools import product
 import polars as pl
 import pytest
 
-from sweep.summary_table import grouped, onset, safe_rate, table
+from sweep.aggregate import by_load
+from sweep.summary_table import onset, safe_rate, table
 from tests.sweep.frames import boundary_frame, lazy, result_row
 
 
@@ -29,18 +30,18 @@ def test_the_known_boundary() -> None:
 
 def test_a_safe_rate_lies_below_every_lockup_of_any_machine() -> None:
     rows = [at(1000, "ok"), at(2000, "chained"), at(5000, "soft_lockup", 64), at(9000, "ok"), at(5000, "ok")]
-    assert safe_rate(grouped(lazy(*rows))) == "2k"
-    assert safe_rate(grouped(lazy(*rows[:2]))) == "2k (all)"
-    assert safe_rate(grouped(lazy(rows[2], rows[3]))) == "none"
-    assert safe_rate(grouped(lazy(*rows).clear())) == "not run"
+    assert safe_rate(by_load(lazy(*rows))) == "2k"
+    assert safe_rate(by_load(lazy(*rows[:2]))) == "2k (all)"
+    assert safe_rate(by_load(lazy(rows[2], rows[3]))) == "none"
+    assert safe_rate(by_load(lazy(*rows).clear())) == "not run"
 
 
 def test_onset_names_the_smallest_machine() -> None:
     assert (
-        onset(grouped(lazy(at(1000, "soft_lockup", 64), at(9000, "soft_lockup", 32), at(1, "ok", 8)))) == "from 32 CPUs"
+        onset(by_load(lazy(at(1000, "soft_lockup", 64), at(9000, "soft_lockup", 32), at(1, "ok", 8)))) == "from 32 CPUs"
     )
-    assert onset(grouped(lazy(at(1000, "chained"), at(9000, "ok")))) == "never (1 chain)"
-    assert onset(grouped(lazy(at(1000, "ok")).clear())) == "not run"
+    assert onset(by_load(lazy(at(1000, "chained"), at(9000, "ok")))) == "never (1 chain)"
+    assert onset(by_load(lazy(at(1000, "ok")).clear())) == "not run"
 
 
 @pytest.mark.parametrize("policies", [("array",), ("list_127", "array_127"), ("array", "list", "a" * 60, "b" * 60)])

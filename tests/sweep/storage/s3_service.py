@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import uuid
@@ -43,9 +44,11 @@ def bucket() -> Iterator[Bucket]:
     def recorded(environ: dict[str, Any], start: Any) -> Any:
         first, _, path = environ["PATH_INFO"].lstrip("/").partition("/")
         if first == made.name:
-            made.requests.append((environ["REQUEST_METHOD"], path, environ["QUERY_STRING"]))
+            said = "COPY" if "HTTP_X_AMZ_COPY_SOURCE" in environ else environ["REQUEST_METHOD"]
+            made.requests.append((said, path, environ["QUERY_STRING"]))
         return answer(environ, start)
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
     server = make_server("127.0.0.1", 0, recorded, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

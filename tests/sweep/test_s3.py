@@ -1,0 +1,94 @@
+"""A sweep into a bucket: one PUT for each object, nothing copied or renamed, and it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from sweep.storage import open_storage
+from tests.sweep.storage.s3_service import Bucket, bucket
+
+FILES = ["manifest.json", "map.svg", "results.parquet", "summary.csv", "summary.parquet"]
+TWO_CHUNKS = ("executor=inline", "grid.cpus=4", "grid.horizon_s=0.2", "grid.seed={start: 1, stop: 100, num: 100}")
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """A bucket; where a path was meant, files would lie in a current folder of the test's own."""
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.chdir(tmp_path)
+    with bucket() as made:
+        yield made
+    assert list(tmp_path.iterdir()) == []
+
+
+def start(made: Bucket, output: str, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sweep", "+grid=smoke", f"output={made.url}/{output}", *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def sweep(made: Bucket, output: str, *more: str) -> tuple[str, str]:
+    """Runs one to its end; what it said and told."""
+    process = start(made, output, *more)
+    said, told = process.communicate(timeout=300)
+    assert process.returncode == 0, said + told
+    return said, told
+
+
+def chunks(made: Bucket, method: str, store: str = "store") -> list[str]:
+    return [name for name in made.keys(method) if name.startswith(f"{store}/")]
+
+
+def text(name: str, data: bytes) -> str:
+    """A file as a person may read it."""
+    return pl.read_parquet(io.BytesIO(data)).write_csv() if name.endswith(".parquet") else data.decode()
+
+
+def test_workers_put_each_chunk_once(made: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {name: f"marked{i}" * 8 for i, name in enumerate(("RAY_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY"))}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    said, told = sweep(made, "x", "cluster.cpus=2")
+    assert f"map: {made.url}/x/map.svg" in said
+    puts = Counter(made.keys("PUT"))
+    assert puts.pop("x/manifest.json") == 2  # at the start and at the end
+    assert set(puts.values()) == {1}
+    assert {method for method, _, _ in made.requests} <= {"GET", "HEAD", "PUT", "DELETE"}
+    whole = open_storage(made.url)
+    names = [name for name, _ in whole.names()]
+    assert [name for name in names if name.startswith("x/")] == [f"x/{name}" for name in FILES]
+    assert len(chunks(made, "PUT")) >= 3  # of two workers, and all in one
+    written = {name: text(name, whole.read(name)) for name in names}
+    for secret in secrets.values():
+        assert secret not in said + told
+        assert not [name for name, read in written.items() if secret in read]
+
+    made.requests.clear()
+    assert "12 of 12 points re-used, 0 to run" in sweep(made, "again", "executor=inline")[1]
+    assert chunks(made, "PUT") == []
+    assert whole.read("again/results.parquet") == whole.read("x/results.parquet")
+
+
+def test_a_killed_sweep_goes_on(made: Bucket) -> None:
+    killed = start(made, "x", *TWO_CHUNKS)
+    while not chunks(made, "PUT") and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    assert killed.returncode == -9
+    assert len(chunks(made, "PUT")) == 1
+    made.requests.clear()
+    assert "300 of 600 points re-used, 300 to run" in sweep(made, "x", *TWO_CHUNKS)[1]
+    assert set(Counter(chunks(made, "PUT")).values()) == {1}
+    sweep(made, "undisturbed", f"store={made.url}/other", *TWO_CHUNKS)
+    whole = open_storage(made.url)
+    assert whole.read("x/results.parquet") == whole.read("undisturbed/results.parquet")
