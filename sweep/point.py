@@ -42,7 +42,6 @@ def run_point(
     """
     from workers import task
 
-    simulate, time_series = simulate or task.simulate, time_series or task.time_series  # type: ignore[attr-defined]
     wanted = str(config.point)
     folder = open_storage(output.folder_of(config.output, "point"))
     earlier = _results(folder) if config.output is not None else None
@@ -51,11 +50,11 @@ def run_point(
     else:
         scenario, row = _in_plan(config, library, wanted), None
     key = to_hex(scenario_keys(scenario))[0]
-    found = simulate(scenario)
+    found = (simulate or task.simulate)(scenario)
     print("\n".join(_lines({"scenario_key": key} | _plain(scenario, SCENARIO_COLUMNS) | _plain(found, RESULT_COLUMNS))))
     if row is not None:
         print(f"\n{_compared(row, _plain(found, RESULT_COLUMNS))}")
-    series = pl.DataFrame(time_series(scenario))
+    series = pl.DataFrame((time_series or task.time_series)(scenario))  # type: ignore[attr-defined]
     for name in _write(folder, f"point-{key}", series):
         print(f"time series, {series.height} samples: {name}")
     return 0
