@@ -9,7 +9,7 @@ Nothing is simulated: the search is told what the table says. The issue's limits
 from __future__ import annotations
 
 import argparse
-import math
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -32,9 +32,9 @@ def axes_of(table: pl.DataFrame) -> dict[str, list]:
     varying = [name for name in AXIS_NAMES if name in table.columns and table[name].n_unique() > 1]
     if table["active_cpus"].equals(table["cpus"]):
         varying = [name for name in varying if name != "active_cpus"]
-    for follows in (RATE, "burst_period_us", ""):  # rate and period say the same, unless the burst varies too
+    for follows in (RATE, "burst_period_us"):  # one of them was given, the other follows
         axes = {name: table[name].unique(maintain_order=True).to_list() for name in varying if name != follows}
-        if math.prod(map(len, axes.values())) == table.height:
+        if table.select(*axes).rows() == list(itertools.product(*axes.values())):
             return axes
     raise ValueError("the rows are not all combinations of the values of some columns")
 

@@ -43,6 +43,9 @@ from workers.task import simulate
 
 EXECUTORS = ("ray", "inline")
 COMPLETE, FAILED_POINTS = 0, 1
+MOST_JOINS = 10
+"""Times that the table is begun: another sweep may tidy the store in between, but not for ever."""
+
 MOST_SEEDS = 1000
 """Distinct seeds that the manifest names."""
 
@@ -147,19 +150,19 @@ def _complete(
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     tally = Tally()
-    while True:
+    for _ in range(MOST_JOINS):
         try:
             for batches in chosen.rounds(store, progress):
                 _compute(plan, batches, store, execute, cpus, progress, tally)
             clock.lap("run")
             joined = write_results(plan, store, folder, chosen.answer())
         except LostChunk as lost:  # damaged, or put into a larger file by another sweep
-            store.forget([lost.name])
-            store.load()
+            store.reload(lost.name)
         else:
             clock.lap("join")
             progress.close()
             return tally, joined
+    raise ScenarioError(f"store: files in {store.storage.url} go missing while it is used; what is left is kept")
 
 
 def _compute(plan: Plan, batches: Iterator[np.ndarray], store: Store, *rest: Any) -> None:

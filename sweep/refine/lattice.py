@@ -36,7 +36,7 @@ def lattice(levels: Sequence[np.ndarray | int]) -> Lattice:
     many levels it has. Raises ScenarioError for too many blocks.
     """
     sizes = [level if isinstance(level, int) else len(level) for level in levels]
-    rows = np.arange(int(np.prod(sizes)), dtype=np.int64).reshape(sizes)
+    rows = np.arange(int(np.prod(sizes)), dtype=np.int32).reshape(sizes)
     ordered = [d for d, level in enumerate(levels) if not isinstance(level, int) and sizes[d] > 1]
     unordered = [d for d in range(len(sizes)) if d not in ordered]
     blocks = int(np.prod([sizes[d] for d in unordered]))

@@ -43,8 +43,8 @@ class Search:
         self.margin = np.zeros(shape, np.float32)
         self.run = np.zeros(shape, bool)
         self.rounds = self.audits = self.audited = self.contradictions = 0
-        self._place = np.empty(lattice.numbers.size, np.int64)
-        self._place[lattice.numbers.reshape(-1)] = np.arange(self._place.size)
+        self._place = np.empty(lattice.numbers.size, np.int32)
+        self._place[lattice.numbers.reshape(-1)] = np.arange(self._place.size, dtype=np.int32)
         self._reopened, self._audit = np.zeros(shape, bool), np.zeros(shape, bool)
         self._settled = False
         large = self.run.size > SMALL_CELLS
@@ -92,7 +92,7 @@ class Search:
         return code.astype(np.int8).reshape(-1)[self._place], cell.astype(np.int8).reshape(-1)[self._place]
 
     def _numbers(self, chosen: np.ndarray) -> np.ndarray:
-        return np.sort(self.lattice.numbers[chosen])
+        return np.sort(self.lattice.numbers[chosen]).astype(np.int64)
 
     def _implied(self) -> np.ndarray:
         return ~self.run & (1.0 - self.field.chance.max(0) <= self._doubt)

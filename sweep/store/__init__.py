@@ -6,14 +6,12 @@ number of sweeps may use a store at the same time, and whatever was killed leave
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import polars as pl
 
 from sweep.storage import Storage
 from sweep.store import chunk
-from sweep.store.index import PENDING, Index
+from sweep.store.index import Index
 from sweep.store.keys import from_hex
 from workers import MODEL_VERSION
 
@@ -49,14 +47,13 @@ class Store:
         """A chunk; raises DamagedChunk, or FileNotFoundError where it is gone."""
         return chunk.decode(name, self.storage.read(name), columns)
 
-    def forget(self, names: Iterable[str]) -> None:
-        """These files are no more; what was in them is unknown."""
-        for name in names:
-            self.index.forget(name)
-
-    def drop_pending(self) -> None:
-        """What was being run is unknown again."""
-        self.index.forget(PENDING)
+    def reload(self, lost: str) -> None:
+        """The file ``lost`` is no more, and maybe others: what was in them is in files yet unknown, or is unknown."""
+        self.load()
+        there = {name for name, _ in self.storage.names(f"{self.version}/")} - {lost}
+        for name in self.index.rows_by_file():
+            if name not in there:
+                self.index.forget(name)
 
 
 def write_chunk(storage: Storage, version: str, table: pl.DataFrame) -> str:

@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from sweep import run as running
 from sweep.compose import compose
 from sweep.refine import search
+from sweep.results import write_results
 from sweep.run import run
 from tests.sweep import standin
 from workers.results import rearm_period_ms
@@ -118,6 +120,25 @@ def test_what_a_full_sweep_has_done_is_not_run_again() -> None:
     model = Model()
     assert swept(model, "mode=refine", "output=refined") == 0
     assert model.rows == 0
+
+
+def test_rounds_that_the_store_loses_meanwhile_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[str] = []
+
+    def losing(plan: Any, store: Any, folder: Any, answer: Any) -> Any:
+        if not lost:
+            lost.extend(name for name, _ in store.storage.names())
+            for name in lost:
+                store.storage.delete(name)
+        return write_results(plan, store, folder, answer)
+
+    model = Model()
+    assert swept(model, "mode=refine", "output=whole", "store=undisturbed") == 0
+    monkeypatch.setattr(running, "write_results", losing)
+    again = Model()
+    assert swept(again, "mode=refine", "output=out") == 0
+    assert again.rows == 2 * model.rows
+    assert Path("out/results.parquet").read_bytes() == Path("whole/results.parquet").read_bytes()
 
 
 def test_failures_are_rows_and_the_others_are_found() -> None:

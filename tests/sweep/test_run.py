@@ -17,10 +17,12 @@ import pytest
 from sweep import run as running
 from sweep.cli import main
 from sweep.compose import compose
+from sweep.results import write_results
 from sweep.run import run
 from sweep.status import read
 from tests.sweep import standin
-from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, complete_row
+from workers import MODEL_VERSION
+from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError, complete_row
 
 ROOT = Path(__file__).parents[2]
 HEADER = "id,cpus,unmap_burst,burst_period_us,in_flight,policy,seed"
@@ -123,6 +125,37 @@ def test_other_sweeps_re_use_what_they_share(tmp_path: Path, capsys: pytest.Capt
     assert ran == [8] * 6
     assert "6 of 12 points re-used, 6 to run" in capsys.readouterr().err
     assert table(tmp_path / "out")["cpus"].to_list() == [8] * 6 + [64] * 6
+
+
+def test_what_gets_lost_while_it_runs_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where another sweep compacts the store, or a disk fails, between the last chunk and the table."""
+    ran: list[int] = []
+
+    def counting(scenarios: Columns) -> Columns:
+        ran.extend(scenarios["cpus"].tolist())
+        return standin.simulate(scenarios)
+
+    def losing(plan: Any, store: Any, folder: Any, answer: Any) -> Any:
+        if len(ran) < 24:
+            (chunk,) = store.storage.names(f"{MODEL_VERSION}/")
+            store.storage.delete(chunk[0])
+        return write_results(plan, store, folder, answer)
+
+    monkeypatch.setattr(running, "write_results", losing)
+    assert sweep_with(counting, "+grid=smoke", "executor=inline", "output=out") == 0
+    assert len(ran) == 24
+    assert table(tmp_path / "out")["status"].to_list() == ["ok"] * 12
+
+
+def test_a_store_that_loses_everything_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing(plan: Any, store: Any, folder: Any, answer: Any) -> Any:
+        for name, _ in store.storage.names():
+            store.storage.delete(name)
+        return write_results(plan, store, folder, answer)
+
+    monkeypatch.setattr(running, "write_results", losing)
+    with pytest.raises(ScenarioError, match="go missing while it is used"):
+        sweep_with(standin.simulate, "+grid=smoke", "executor=inline")
 
 
 def test_it_says_why_points_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

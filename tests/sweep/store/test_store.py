@@ -110,3 +110,14 @@ def test_two_sweeps_that_compact_at_the_same_time_lose_nothing(tmp_path: Path) -
     compact.compact(opened(tmp_path), [name for name, _ in storage.names()])
     assert holds(opened(tmp_path), *range(6))
     assert len(storage.names()) == 1
+
+
+def test_what_another_sweep_has_merged_is_found_again_and_what_is_gone_is_not(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    names = [add(storage, seed) for seed in range(4)]
+    ours = opened(tmp_path)
+    compact.compact(opened(tmp_path), names[:3])
+    storage.delete(names[3])
+    ours.reload(names[0])
+    assert holds(ours, 0, 1, 2)
+    assert ours.unknown(scenario_keys(contents(0, 1, 2, 3))).tolist() == [False, False, False, True]
