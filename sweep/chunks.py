@@ -27,6 +27,7 @@ def cut(seconds: np.ndarray, cpus: int) -> list[range]:
         return []
     done_s = np.cumsum(np.maximum(seconds, 1e-9))
     wide = min(max(2 * cpus, int(done_s[-1] / TARGET_S)), rows // FEWEST_ROWS)
+    wide -= wide % cpus if wide > cpus else 0  # so that no CPU is left without one at the end
     number = max(min(cpus, rows), wide, -(-rows // MOST_ROWS))
     edges = np.searchsorted(done_s, done_s[-1] * np.arange(1, number) / number, side="left") + 1
     bounds = np.unique(np.clip([0, *edges, rows], 0, rows)).tolist()

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from sweep.ray_executor import ENVIRONMENT
+from sweep.ray_executor import ENVIRONMENT, _own_token
 from tests.sweep.processes import marked
 
 ROOT = Path(__file__).parents[2]
@@ -98,13 +98,17 @@ def test_a_signal_to_a_driver_with_a_ray_of_its_own(number: signal.Signals, tmp_
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        patch.setenv("PYTHONPATH", str(ROOT))
-        from ray.cluster_utils import Cluster
+def dying() -> Iterator[Any]:
+    """A cluster's head without CPUs, for nodes that come and go, each a raylet of its own on this machine.
 
+    With the token that other tests of this process use: Ray reads it once.
+    """
+    os.environ.update(ENVIRONMENT)
+    _own_token()
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
         head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 << 20}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         yield cluster
@@ -112,53 +116,50 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture
-def nodes(cluster: Any) -> Iterator[list[Any]]:
+def nodes(dying: Any) -> Iterator[list[Any]]:
     """Two nodes of a CPU each; those that are left at the end go."""
-    nodes = [add_node(cluster) for _ in range(2)]
+    nodes = [add_node(dying) for _ in range(2)]
     yield nodes
-    for node in list(cluster.worker_nodes):
-        cluster.remove_node(node, allow_graceful=False)
+    for node in list(dying.worker_nodes):
+        dying.remove_node(node, allow_graceful=False)
 
 
-class TestOnACluster:
-    """A head without CPUs and nodes that come and go, each a raylet of its own on this machine."""
-
-    def test_a_worker_dies(self, cluster: Any, nodes: list[Any], tmp_path: Path, table: bytes) -> None:
-        process = start(tmp_path, f"cluster.address={cluster.address}")
-        wait_for(lambda: chunks(tmp_path) >= 4)
-        os.kill(workers(nodes)[0], signal.SIGKILL)
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-        assert (tmp_path / "out" / "results.parquet").read_bytes() == table
-
-    def test_a_node_dies_and_another_one_comes(
-        self, cluster: Any, nodes: list[Any], tmp_path: Path, table: bytes
-    ) -> None:
-        process = start(tmp_path, f"cluster.address={cluster.address}")
-        wait_for(lambda: chunks(tmp_path) >= 4)
-        for node in nodes:
-            node.kill_raylet()
-        time.sleep(2)
-        assert process.poll() is None
-        add_node(cluster)
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-        assert (tmp_path / "out" / "results.parquet").read_bytes() == table
-
-    def test_the_driver_is_killed(self, cluster: Any, nodes: list[Any], tmp_path: Path, table: bytes) -> None:
-        process = start(tmp_path, f"cluster.address={cluster.address}")
-        wait_for(lambda: chunks(tmp_path) >= 4)
-        process.kill()
-        process.communicate()
-        wait_for(lambda: not workers(nodes))
-        done = chunks(tmp_path)
-        assert 0 < done < POINTS
-        assert done <= reused(finish(tmp_path, f"cluster.address={cluster.address}")) < POINTS
-        assert (tmp_path / "out" / "results.parquet").read_bytes() == table
+def test_a_worker_dies(dying: Any, nodes: list[Any], tmp_path: Path, table: bytes) -> None:
+    process = start(tmp_path, f"cluster.address={dying.address}")
+    wait_for(lambda: chunks(tmp_path) >= 4)
+    os.kill(workers(nodes)[0], signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert (tmp_path / "out" / "results.parquet").read_bytes() == table
 
 
-def add_node(cluster: Any) -> Any:
-    return cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+def test_a_node_dies_and_another_one_comes(dying: Any, nodes: list[Any], tmp_path: Path, table: bytes) -> None:
+    process = start(tmp_path, f"cluster.address={dying.address}")
+    wait_for(lambda: chunks(tmp_path) >= 4)
+    for node in nodes:
+        node.kill_raylet()
+    time.sleep(2)
+    assert process.poll() is None
+    add_node(dying)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert (tmp_path / "out" / "results.parquet").read_bytes() == table
+
+
+def test_the_driver_is_killed(dying: Any, nodes: list[Any], tmp_path: Path, table: bytes) -> None:
+    process = start(tmp_path, f"cluster.address={dying.address}")
+    wait_for(lambda: chunks(tmp_path) >= 4)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not workers(nodes))
+    done = chunks(tmp_path)
+    assert 0 < done < POINTS
+    assert done <= reused(finish(tmp_path, f"cluster.address={dying.address}")) < POINTS
+    assert (tmp_path / "out" / "results.parquet").read_bytes() == table
+
+
+def add_node(dying: Any) -> Any:
+    return dying.add_node(num_cpus=1, object_store_memory=80 << 20)
 
 
 def workers(nodes: list[Any]) -> list[int]:
