@@ -22,8 +22,9 @@ empty cell means the default. Unknown columns, values outside the limits and rep
 texts and come back as they were (`007` stays `007`). Between columns: `unmap_burst` is at most `in_flight`,
 `active_cpus` at most `cpus`.
 
-A results file holds the scenario columns, completed, then the result columns, then `status` (`ok` or `failed`) and
-`error` (what a failed scenario raised; it has no results): one row a scenario, in their order.
+A results file holds the scenario columns, completed, then the result columns, then `status` (`ok` or `failed`),
+`error` (what a failed scenario raised; it has no results) and `cell` (`run`; with `mode=refine` also `implied`: the
+verdict alone, or `unknown`): one row a scenario, in their order.
 """
 
 
