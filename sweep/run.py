@@ -87,11 +87,12 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             tally, joined = _complete(plan, store, folder, execute, cpus, to_run, clock)
             record |= {"failed": joined.failed, "first_failed": joined.failures}
             record |= {"tasks": tally.summary(ready, cpus)}
+            _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
+            clock.lap("tidy")
+            store.close()  # the report needs the memory of ten million keys
             if joined.failed < len(plan):
                 print(_report(folder))
             clock.lap("report")
-            _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
-            clock.lap("tidy")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined)
     return FAILED_POINTS if joined.failed else COMPLETE
