@@ -7,7 +7,7 @@ occurred (no interpolation), every output is sorted: the same results give the s
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import polars as pl
 
@@ -105,51 +105,55 @@ def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.D
     return pl.concat(parts, how="vertical").sort(order, maintain_order=True).drop("order")
 
 
-def _axis_key(frame: pl.LazyFrame, axis: str) -> pl.Expr:
-    """What groups an axis: its value, or the power of two below where there are many; one group for "all"."""
+class _Key(NamedTuple):
+    """What groups an axis, as column ``key``; ``binned``: by powers of two, labelled by both ends."""
+
+    expr: pl.Expr
+    binned: bool = False
+
+
+def _axis_key(frame: pl.LazyFrame, axis: str) -> _Key:
+    """An axis by its value, or by the power of two below where there are many; one group for "all"."""
     if axis == "all":
-        return pl.lit("all").alias("key")
+        return _Key(pl.lit("all").alias("key"))
     binned = frame.collect_schema()[axis].is_numeric() and len(distinct(frame, axis)) > MAX_AXIS_VALUES
     low = 2.0 ** pl.col(axis).cast(pl.Float64).clip(lower_bound=1e-9).log(2).floor()
-    # a struct marks the bins until they are labelled by both of their ends
-    return pl.struct(low=low).alias("key") if binned else pl.col(axis).alias("key")
+    return _Key((low if binned else pl.col(axis)).alias("key"), binned)
 
 
-def _of_policy(frame: pl.LazyFrame, key: pl.Expr, said: dict[str, str]) -> list[pl.DataFrame]:
+def _of_policy(frame: pl.LazyFrame, key: _Key, said: dict[str, str]) -> list[pl.DataFrame]:
     parts = [_counts(frame, key, "verdict", VERDICTS, said | {"section": "verdict", "before": ""})]
     for section, columns in (("callback", CALLBACK), ("memory", MEMORY)):
         parts += [_figures(frame, key, column, said | {"section": section, "before": ""}) for column in columns]
     return parts
 
 
-def _of_pair(frame: pl.LazyFrame, key: pl.Expr, said: dict[str, str]) -> list[pl.DataFrame]:
+def _of_pair(frame: pl.LazyFrame, key: _Key, said: dict[str, str]) -> list[pl.DataFrame]:
     said = said | {"section": "pair"}
     return [_counts(frame, key, "class", CLASSES, said), _figures(frame, key, "memory_added_bytes", said)]
 
 
-def _counts(frame: pl.LazyFrame, key: pl.Expr, column: str, names: tuple[str, ...], said: Any) -> pl.DataFrame:
+def _counts(frame: pl.LazyFrame, key: _Key, column: str, names: tuple[str, ...], said: Any) -> pl.DataFrame:
     """How many rows of each group have each value of a column, and their share."""
     each = [(pl.col(column) == name).sum().cast(pl.Int64).alias(name) for name in names]
-    groups = frame.group_by(key).agg(pl.len(), *each).collect()
+    groups = frame.group_by(key.expr).agg(pl.len(), *each).collect()
     long = groups.unpivot(list(names), index=["key", "len"], variable_name="metric", value_name="count")
-    return _tidy(long.with_columns(figure=pl.col("count") / pl.col("len")), said)
+    return _tidy(long.with_columns(figure=pl.col("count") / pl.col("len")), key.binned, said)
 
 
-def _figures(frame: pl.LazyFrame, key: pl.Expr, column: str, said: Any) -> pl.DataFrame:
+def _figures(frame: pl.LazyFrame, key: _Key, column: str, said: Any) -> pl.DataFrame:
     """Percentiles of a column in each group."""
     each = [pl.col(column).quantile(q, "nearest").alias(f"{column}_{label}") for label, q in PERCENTILES.items()]
-    groups = frame.group_by(key).agg(pl.len(), *each).collect()
+    groups = frame.group_by(key.expr).agg(pl.len(), *each).collect()
     long = groups.unpivot(index=["key", "len"], variable_name="metric", value_name="figure")
-    return _tidy(long.with_columns(count=pl.lit(None, dtype=pl.Int64)), said)
+    return _tidy(long.with_columns(count=pl.lit(None, dtype=pl.Int64)), key.binned, said)
 
 
-def _tidy(long: pl.DataFrame, said: dict[str, str]) -> pl.DataFrame:
+def _tidy(long: pl.DataFrame, binned: bool, said: dict[str, str]) -> pl.DataFrame:
     key = pl.col("key")
-    if isinstance(long.schema["key"], pl.Struct):
-        order = key.struct.field("low")
-        value = pl.concat_str(order.cast(pl.String), pl.lit(" to "), (2 * order).cast(pl.String))
-    else:
-        value, order = key.cast(pl.String), key if long.schema["key"].is_numeric() else pl.lit(0.0)
+    value, order = key.cast(pl.String), key if long.schema["key"].is_numeric() else pl.lit(0.0)
+    if binned:
+        value = pl.concat_str(value, pl.lit(" to "), (2 * key).cast(pl.String))
     return long.select(
         *(pl.lit(said[name]).alias(name) for name in SUMMARY_KEYS[:4]),
         value.alias("value"),

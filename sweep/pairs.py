@@ -18,7 +18,7 @@ CONTENT = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy
 ALWAYS = ("cpus", "iova_pages", "unmap_burst", "burst_period_us")
 """Content that a pair has even where it is the same for all: the map and the table place it by that."""
 
-PART_ROWS = 1 << 20
+PART_ROWS = 1 << 19
 """Rows of the results that are paired at once."""
 
 

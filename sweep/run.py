@@ -91,12 +91,13 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             tally, joined = _complete(plan, chosen, store, folder, execute, cpus, progress, clock)
             record |= {"failed": joined.failed, "first_failed": joined.failures, "reused": progress.reused}
             record |= {"tasks": tally.summary(ready, cpus)} | tally.forecast(cpus) | chosen.record()
+            _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
+            clock.lap("tidy")
+            store.close()  # the report needs the memory of ten million keys
             if joined.failed < len(plan):
                 report = _report(folder)
                 print("" if config.quiet else f"{report}{chosen.told()}\n\n", end="")
             clock.lap("report")
-            _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
-            clock.lap("tidy")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined)
     return FAILED_POINTS if joined.failed else COMPLETE

@@ -39,6 +39,10 @@ class Store:
                 continue
         return damaged
 
+    def close(self) -> None:
+        """Lets go of the index."""
+        self.index = Index()
+
     def unknown(self, keys: np.ndarray) -> np.ndarray:
         """Which of the keys are neither done nor being run, shape (keys,)."""
         return self.index.find(keys)[0] < 0

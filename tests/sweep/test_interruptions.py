@@ -206,7 +206,7 @@ def test_a_disk_that_is_full(tmp_path: Path, table: bytes) -> None:
 def test_a_disk_that_turns_read_only(tmp_path: Path, table: bytes) -> None:
     script = """
         mkdir -p disk/store store && mount --bind disk/store store
-        $SWEEP & sleep 3
+        $SWEEP & until [ "$(find store -name '*.parquet' | wc -l)" -ge 3 ]; do sleep 0.05; done
         until mount -o remount,ro,bind store; do sleep 0.02; done 2>/dev/null
         wait $!; echo "exit $?"
         $SWEEP; echo "exit $?"
