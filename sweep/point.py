@@ -25,6 +25,8 @@ from sweep.storage import Storage, open_storage
 from sweep.store.keys import scenario_keys, to_hex
 from sweep.task import Simulate
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
+from workers.series import time_series
+from workers.task import simulate
 
 TimeSeries = Callable[[Columns], Columns]
 """Scenario and depot columns of one row, shapes (1,), to its time series, columns of shape (samples,)."""
@@ -33,15 +35,13 @@ KEY = re.compile(r"[0-9a-f]{32}")
 
 
 def run_point(
-    config: SweepConfig, library: Library, simulate: Simulate | None = None, time_series: TimeSeries | None = None
+    config: SweepConfig, library: Library, simulate: Simulate = simulate, time_series: TimeSeries = time_series
 ) -> int:
     """Prints a scenario's results and writes its time series into the output folder; returns 0.
 
     The model is replaced by ``simulate`` and ``time_series`` where given. Raises ScenarioError: no such scenario, or a
     folder that cannot be written.
     """
-    from workers import task
-
     wanted = str(config.point)
     folder = open_storage(output.folder_of(config.output, "point"))
     earlier = _results(folder) if config.output is not None else None
@@ -50,11 +50,11 @@ def run_point(
     else:
         scenario, row = _in_plan(config, library, wanted), None
     key = to_hex(scenario_keys(scenario))[0]
-    found = (simulate or task.simulate)(scenario)
+    found = simulate(scenario)
     print("\n".join(_lines({"scenario_key": key} | _plain(scenario, SCENARIO_COLUMNS) | _plain(found, RESULT_COLUMNS))))
     if row is not None:
         print(f"\n{_compared(row, _plain(found, RESULT_COLUMNS))}")
-    series = pl.DataFrame((time_series or task.time_series)(scenario))  # type: ignore[attr-defined]
+    series = pl.DataFrame(time_series(scenario))
     for name in _write(folder, f"point-{key}", series):
         print(f"time series, {series.height} samples: {name}")
     return 0

@@ -59,7 +59,7 @@ def on_ray(cluster: ClusterConfig, simulate: Simulate, shared: Storage | None = 
         if not joined:
             _start(cluster, address)
         if shared is not None and address != "local":
-            check_shared(shared, "store")
+            check_shared(shared)
         yield lambda tasks: execute(tasks, simulate, lambda: _cpus(cluster)), _cpus(cluster)
     finally:
         if not joined:

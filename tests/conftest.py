@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +13,9 @@ from hypothesis import settings
 
 from tests.ray_nodes import Cluster
 from tests.ray_nodes import cluster as start_cluster
+
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""Ray reads them once a process, when it is imported: so all Rays of the tests' process have to share them."""
 
 settings.register_profile("farm", deadline=None)  # machines differ in speed, answers do not
 settings.load_profile("farm")

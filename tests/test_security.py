@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import pickle
 import re
 import urllib.error
@@ -122,10 +123,12 @@ def test_a_ray_of_our_own_has_no_dashboard() -> None:
     assert not ray._private.worker.get_dashboard_url()
 
 
-def test_a_dashboard_that_was_asked_for_is_on_loopback() -> None:
+def test_a_ray_of_our_own_gets_a_token_and_a_dashboard_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     class Asked(Exception):
         pass
 
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
     with (
         mock.patch("ray.init", side_effect=Asked) as init,
         mock.patch("ray.is_initialized", return_value=False),
@@ -134,6 +137,8 @@ def test_a_dashboard_that_was_asked_for_is_on_loopback() -> None:
         on_ray(ClusterConfig(address="local", dashboard=True), simulate),
     ):
         pass
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert re.fullmatch("[0-9a-f]{64}", os.environ["RAY_AUTH_TOKEN"])
     assert init.call_args.kwargs["include_dashboard"]
     assert init.call_args.kwargs["dashboard_host"] == "127.0.0.1"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from workers.params import Params
@@ -17,8 +19,8 @@ GONE = -1
 """Place of a lane whose results are collected: what it still does counts nowhere."""
 
 
-def run(p: Params) -> Columns:
-    """The counters of ``workers.results.finish`` for each lane, shapes (lanes,)."""
+def run(p: Params, watch: Callable[[State, Params], None] | None = None) -> Columns:
+    """The counters of ``workers.results.finish`` for each lane, shapes (lanes,); ``watch`` sees each step's state."""
     lanes = p.lanes
     out: dict[str, np.ndarray] = {name: np.zeros(lanes) for name in (*COUNTERS, *ENDS)}
     finished: list[tuple[np.ndarray, np.ndarray]] = []
@@ -28,6 +30,8 @@ def run(p: Params) -> Columns:
     running = np.ones(lanes, bool)
     while p.lanes:
         s = step(s, p)
+        if watch:
+            watch(s, p)
         over = running & (s.lane_now_ns >= p.horizon_ns)
         if over.any():
             _collect(s, p, over, out)

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import functools
 import importlib.util
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,9 +60,13 @@ class S3Storage:
         return 0
 
     def polars(self, name: str) -> tuple[str, dict[str, str]]:
-        """polars reads the same environment; it wants to be told that an endpoint without TLS is meant."""
-        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-        return f"s3://{self.bucket}/{self._key(name)}", {"aws_allow_http": "true"} if plain else {}
+        """polars finds the credentials itself; a service that is not AWS's own it has to be told."""
+        url, service = f"s3://{self.bucket}/{self._key(name)}", _client().meta
+        if service.endpoint_url.endswith(".amazonaws.com"):
+            return url, {}
+        plain = service.endpoint_url.startswith("http://")
+        options = {"aws_endpoint_url": service.endpoint_url, "aws_region": service.region_name or "us-east-1"}
+        return url, options | ({"aws_allow_http": "true"} if plain else {})
 
     def _root(self) -> str:
         return f"{self.prefix}/" if self.prefix else ""

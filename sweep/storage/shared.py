@@ -15,19 +15,24 @@ ANSWER_WITHIN_S = 120
 """A node's first task waits for its code and for a worker process; a file system that hangs never answers."""
 
 
-def check_shared(storage: Storage, key: str = "output") -> None:
+def check_shared(storage: Storage, key: str = "store") -> None:
     """Each node with CPUs reads what this process wrote to ``storage``, and the other way round; nothing stays.
 
-    Needs a connection to Ray. ``key``: the configuration key that named the storage. Raises ScenarioError, with the
-    first node that cannot, and OSError where this process cannot write. Nodes that die meanwhile do not matter.
+    Needs a connection to Ray. ``key``: the configuration key that named the storage. Raises ScenarioError where this
+    process or a node cannot, with the first such node. Nodes that die meanwhile do not matter.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")}
+    if not nodes:  # a cluster that grows when there is work
+        return
     new = [folder for folder in _folders(storage) if not folder.exists()]
     probe = f"probe-{uuid.uuid4().hex}"
-    storage.write(probe, probe.encode())
+    try:
+        storage.write(probe, probe.encode())
+    except OSError as error:
+        raise ScenarioError(f"{key}: {storage.url} cannot be written ({error.strerror})") from None
     try:
         # no CPU, so that a busy cluster answers too; each goes to a node that has some, so none to the head
         answer = ray.remote(num_cpus=0, max_retries=0)(_answer)

@@ -45,7 +45,7 @@ def sweep(made: Bucket, output: str, *more: str) -> tuple[str, str]:
 
 
 def chunks(made: Bucket, method: str, store: str = "store") -> list[str]:
-    return [name for name in made.keys(method) if name.startswith(f"{store}/")]
+    return [name for name in made.keys(method) if name.startswith(f"{store}/") and name.endswith(".parquet")]
 
 
 def text(name: str, data: bytes) -> str:

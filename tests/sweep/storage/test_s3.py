@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from unittest import mock
 
+import polars as pl
 import pytest
 
 from sweep.storage import open_storage, s3
@@ -53,6 +55,19 @@ def test_no_service(monkeypatch: pytest.MonkeyPatch, made: Bucket) -> None:
             open_storage(f"{made.url}/x")
     finally:
         s3._client.cache_clear()
+
+
+def test_polars_goes_where_boto3_goes(monkeypatch: pytest.MonkeyPatch, made: Bucket) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", os.environ["AWS_ENDPOINT_URL"])
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    s3._client.cache_clear()
+    path, options = open_storage(made.url).polars("table.parquet")
+    pl.LazyFrame({"a": [1]}).sink_parquet(path, storage_options=options)
+    assert "table.parquet" in made.keys("PUT")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+    s3._client.cache_clear()
+    assert s3.S3Storage("bucket", "x").polars("a") == ("s3://bucket/x/a", {})
+    s3._client.cache_clear()
 
 
 def test_without_the_extra() -> None:

@@ -1,0 +1,32 @@
+"""The time series of one scenario against what the same scenario counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.workers.scenarios import table
+from workers.series import SERIES, time_series
+from workers.task import simulate
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"policy": "list", "unmap_burst": 192}, {"cpus": 32, "iova_pages": "64", "burst_period_us": 4000}]
+)
+def test_the_series_ends_where_the_counts_do(change):
+    row = table([{"cpus": 16, "unmap_burst": 64, "burst_period_us": 3000, "in_flight": 512, "horizon_s": 0.2} | change])
+    series, found = time_series(row), simulate(row)
+
+    assert tuple(series) == SERIES
+    assert {len(values) for values in series.values()} == {len(series["time_ms"])}
+    assert series["time_ms"][-1] == pytest.approx(200.0)
+    assert (np.diff(series["time_ms"]) >= 0).all()
+    assert series["iova_nodes"].max() <= found["iova_nodes_peak"][0]
+    assert series["depot_magazines"][-1] == found["depot_magazines_end"][0]
+    held_ms = (series["rbtree_lock_held_fraction"] * np.diff(series["time_ms"], prepend=0.0)).sum()
+    assert held_ms / 200.0 == pytest.approx(found["rbtree_lock_held_fraction"][0], abs=2e-3)
+    assert series["residency_ms"].max() <= found["softirq_residency_max_ms"][0] + 1e-9
+    assert (series["callback_ms"] <= series["residency_ms"] + 1e-9).all()
+    assert not series["callback_ms"][~series["in_callback"]].any()
+    assert series["in_callback"].any()
+    assert series["queued_iovas"].max() > 0
