@@ -79,7 +79,7 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
     plan = plan_of(config, library)
     strategy(config.mode, plan)
     _, store = places(config, name_of(config), plan)
-    store.load()
+    store.load(delete=False)
     cpus = _cpus(config)
     found = workload(plan, store, cpus)
     measured = calibrate(plan, found.sample, simulate)

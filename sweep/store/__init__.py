@@ -23,8 +23,8 @@ class Store:
         self.storage, self.version = storage, version
         self.index = Index()
 
-    def load(self) -> list[str]:
-        """Indexes the files that it does not know yet; deletes damaged ones, and returns their names."""
+    def load(self, delete: bool = True) -> list[str]:
+        """Indexes the files that it does not know yet; returns the names of damaged ones, which it may ``delete``."""
         damaged = []
         known = set(self.index.names)
         for name, _ in self.storage.names(f"{self.version}/"):
@@ -34,7 +34,8 @@ class Store:
                 self.index.put(from_hex(self.read(name, ["scenario_key"])["scenario_key"]), name)
             except chunk.DamagedChunk:
                 damaged.append(name)
-                self.storage.delete(name)
+                if delete:
+                    self.storage.delete(name)
             except FileNotFoundError:  # another sweep has just put its rows into a larger file
                 continue
         return damaged

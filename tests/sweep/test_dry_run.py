@@ -71,6 +71,18 @@ def test_what_the_store_has_is_left_out(capsys: pytest.CaptureFixture[str]) -> N
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_damaged_chunk_counts_as_missing_and_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    config = composed()
+    assert run(config.config, config.library, [], standin.simulate) == 0
+    chunks = [path for path in Path("results/store").rglob("*.parquet") if len(path.parent.name) == 2]
+    for chunk in chunks:
+        chunk.write_bytes(chunk.read_bytes()[:-1])
+    capsys.readouterr()
+    assert dried(capsys)["points"] == f"{ROWS} (0 in the store, {ROWS} to run)"
+    assert chunks
+    assert all(chunk.exists() for chunk in chunks)
+
+
 def test_the_sample_has_the_costs_of_the_plan() -> None:
     config = composed()
     plan = plan_of(config.config, config.library)
