@@ -90,11 +90,11 @@ def test_names_cannot_leave_the_storage(storage: Storage, name: str) -> None:
 @given(st.text(st.sampled_from("a./\\ \0é"), max_size=8))
 def test_a_checked_name_stays_below_any_folder(name: str) -> None:
     try:
-        inside = Path("/root/of/it", checked(name)).resolve()
+        inside = Path("/store/of/it", checked(name)).resolve()
     except ValueError:
         return
-    assert inside.is_relative_to("/root/of/it")
-    assert inside != Path("/root/of/it")
+    assert inside.is_relative_to("/store/of/it")
+    assert inside != Path("/store/of/it")
 
 
 names = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join).map("n{}".format)
