@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -19,6 +20,17 @@ os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)
 
 settings.register_profile("farm", deadline=None)  # machines differ in speed, answers do not
 settings.load_profile("farm")
+
+
+@pytest.fixture(autouse=True)
+def quiet_root_logger() -> Iterator[None]:
+    """Hydra's ``--info`` makes the root logger say everything, on a stream that pytest closes after the test."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

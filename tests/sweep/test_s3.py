@@ -17,7 +17,7 @@ import pytest
 from sweep.storage import open_storage
 from tests.sweep.storage.s3_service import Bucket, bucket
 
-FILES = ["manifest.json", "map.svg", "results.parquet", "summary.csv", "summary.parquet"]
+FILES = ["manifest.json", "map.svg", "results.parquet", "status.json", "summary.csv", "summary.parquet"]
 TWO_CHUNKS = ("executor=inline", "grid.cpus=4", "grid.horizon_s=0.2", "grid.seed={start: 1, stop: 100, num: 100}")
 
 
@@ -61,6 +61,7 @@ def test_workers_put_each_chunk_once(made: Bucket, monkeypatch: pytest.MonkeyPat
     assert f"map: {made.url}/x/map.svg" in said
     puts = Counter(made.keys("PUT"))
     assert puts.pop("x/manifest.json") == 2  # at the start and at the end
+    assert puts.pop("x/status.json") >= 2  # and every ten seconds between
     assert set(puts.values()) == {1}
     assert {method for method, _, _ in made.requests} <= {"GET", "HEAD", "PUT", "DELETE"}
     whole = open_storage(made.url)
