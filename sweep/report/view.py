@@ -9,6 +9,7 @@ import polars as pl
 from sweep.config import RATE
 from sweep.pairs import policies, varying
 from sweep.report.answers.loads import by_load
+from sweep.report.answers.paired import Paired, paired_of
 from sweep.report.inputs import Results
 
 PLACED = ("cpus", "iova_pages", RATE, "burst_period_us")
@@ -18,12 +19,13 @@ PLACED = ("cpus", "iova_pages", RATE, "burst_period_us")
 @dataclass(frozen=True)
 class View:
     """Of results: ``policies``, all that occur; ``shown``, before and after (or the only one); ``loads``, see
-    ``answers.loads``; ``hidden``, the columns that vary and that loads do not show."""
+    ``answers.loads``; ``paired``, see ``answers.paired``; ``hidden``, columns that vary and that loads do not show."""
 
     results: Results
     policies: tuple[str, ...]
     shown: tuple[str, ...]
     loads: pl.DataFrame
+    paired: Paired
     hidden: tuple[str, ...]
 
     @property
@@ -47,4 +49,4 @@ def view_of(results: Results) -> View:
     if compared.select((pl.col("active_cpus") == pl.col("cpus")).all()).collect().item():
         placed.add("active_cpus")
     hidden = tuple(name for name in varying(compared, (RATE,)) if name not in placed)
-    return View(results, present, shown, by_load(results.table), hidden)
+    return View(results, present, shown, by_load(results.table), paired_of(results.table), hidden)
