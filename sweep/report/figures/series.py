@@ -72,8 +72,8 @@ def _most(series: pl.DataFrame, traces: dict[str, tuple[np.ndarray, np.ndarray]]
     """The peaks of one side, in words."""
     callback, stay = (seconds((highest(series[name]) or 0) / 1e3) for name in ("callback_ms", "residency_ms"))
     return (
-        f"longest callback {callback}, longest stay {stay}, at most {highest(series['depot_magazines']) or 0:,} magazines"
-        f" in the depot, the lock held for {traces['lock_held'][1].mean():.0%} of the time"
+        f"longest callback {callback}, longest stay {stay}, at most {highest(series['depot_magazines']) or 0:,}"
+        f" magazines in the depot, the lock held for {traces['lock_held'][1].mean():.0%} of the time"
     )
 
 
