@@ -90,9 +90,7 @@ TABLES = {
     "many sizes": some(PAIR, tuple(str(n) for n in range(1, 50)), (8, 64)),
     "no pair": [result_row({"policy": "array"}), result_row({"policy": "list", "cpus": 16})],
     "scattered points": [scattered(policy, number) for policy in PAIR for number in range(80)],
-    "hosts": [
-        row for number in range(3) for row in some(PAIR, ("16",), (64, 128), lock_remote_ns=number, **host(number))
-    ],
+    "hosts": [row for number in range(3) for row in some(PAIR, ("16",), (64, 128), **host(number))],
     "everything failed": [failed(), failed("MemoryError", cpus=16, policy="list")],
     "some failed": [*some(PAIR, ("16",), (8, 16)), failed(cpus=16, iova_pages="16", in_flight=300), failed(cpus=99)],
     "everything implied": [implied(row) for row in some(PAIR, ("16", "64"), (8, 16))],
