@@ -24,7 +24,8 @@ def test_the_wheel_works_from_any_folder(tmp_path: Path) -> None:
             "sweep",
             "workers",
         }
-        assert {"conf/cluster/rayjob.yml", "conf/cluster/ray-up.yml"} <= set(packed.namelist())
+        data = {"conf/cluster/rayjob.yml", "conf/cluster/ray-up.yml", "sweep/document/page.css"}
+        assert data <= set(packed.namelist())
         packed.extractall(tmp_path / "site")
     away = tmp_path / "away"
     away.mkdir()
