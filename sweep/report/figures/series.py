@@ -17,7 +17,7 @@ from sweep.report.view import View
 from workers.results import rearm_period_ms
 
 POINTS, LOCK_SPANS = 400, 75
-"""Spans of time that a trace is drawn in: the greatest value of each, so that no peak is lost; of the lock, the mean."""
+"""Spans of time that a trace is drawn in: the greatest value of each, so that no peak is lost; the lock's mean."""
 
 TRACES = {
     "callback_ms": "callback so far, ms",
@@ -72,13 +72,13 @@ def over_time(view: View, told: Telling) -> Figure:
         "" if told.shown_s >= first["horizon_s"] else f" The first {told.shown_s:.3g} s of {first['horizon_s']:g} s."
     )
     alt = f"Curves over {told.shown_s:.3g} s of virtual time. {'. '.join(each)}."
-    note = f"{told.chosen}{whole} The dashed line is the re-arm period, {rearm_ms:g} ms. {_again(view, told)}"
+    note = f"{told.chosen}{whole} The dashed line is the re-arm period, {rearm_ms:g} ms. {_again(told)}"
     return Figure("series", title, to_svg("series", draw), alt, note)
 
 
-def _again(view: View, told: Telling) -> str:
+def _again(told: Telling) -> str:
     ids = " and ".join(str(row["id"]) for row in told.rows.values())
-    return f"The same again, with all columns: python -m sweep output={view.results.url} point=ID, ID being {ids}."
+    return f"The same again, with all columns: python -m sweep output=DIR point=ID, ID being {ids}, DIR this folder."
 
 
 def trace(series: pl.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
