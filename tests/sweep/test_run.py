@@ -76,7 +76,7 @@ def test_the_same_table_inline_and_on_ray(tmp_path: Path, capsys: pytest.Capture
         argv = ("+grid=smoke", f"executor={executor}", f"output={tmp_path / executor}", f"store={executor}_store")
         assert sweep_with(standin.simulate, *argv) == 0
         assert sorted(path.name for path in (tmp_path / executor).iterdir()) == sorted({*FILES} - REPORT)
-        assert capsys.readouterr().out.splitlines()[-1].endswith(f"/{executor}")
+        assert capsys.readouterr().out.splitlines()[-1] == f"results: {executor}"
     assert table(tmp_path / "inline").height == 12
     assert (tmp_path / "inline" / "results.parquet").read_bytes() == (tmp_path / "ray" / "results.parquet").read_bytes()
 
