@@ -54,7 +54,7 @@ def percentiles(view: View) -> Figure | None:
     ]
 
     def draw() -> Drawing:
-        figure, axes = grid(len(rows), len(view.shown), 0.5, 1.2)
+        figure, axes = grid(len(rows), len(view.shown), 0.5, 1.45)
         axes[0][0].set_xscale("log", base=2)
         axes[0][0].set_yscale("log")
         for j, policy in enumerate(view.shown):

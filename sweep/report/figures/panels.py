@@ -133,7 +133,7 @@ def _draw(axis: Axes, x: list[float], y: list[float], panel: Panel, styles: tupl
     for code, style in ((ABSENT, NOT_RUN), *enumerate(styles)):
         _fill(axis, boxes(panel.codes == code, x, y), style)
     lines = [[(a, y[0]), (a, y[-1])] for a in x[1:-1]] + [[(x[0], b), (x[-1], b)] for b in y[1:-1]]
-    _stroke(axis, lines, "#ffffff", 0.6)
+    _stroke(axis, lines, "#ffffff", 0.6 if len(lines) <= 16 else 0.3)
     if panel.striped is not None:
         _fill(axis, boxes(panel.striped, x, y), UNCHECKED)
     if panel.border is not None:
