@@ -80,8 +80,8 @@ def test_one_policy() -> None:
     loads = by_load(table(*boundary_frame(("list",)).to_dicts()))
     assert findings.alone(loads, "list") == [
         "With IOVAs of up to 32 pages (1 and 16 pages) 0 of 36 scenarios lock up with list; 0 chain.",
-        "With IOVAs over 32 pages alone, which never enter the depot (64 pages) 5 of 18 scenarios lock up with list, from"
-        " 64 CPUs on; 4 chain.",
+        "With IOVAs over 32 pages alone, which never enter the depot (64 pages) 5 of 18 scenarios lock up with list,"
+        " from 64 CPUs on; 4 chain.",
     ]
 
 
