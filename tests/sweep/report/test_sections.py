@@ -155,7 +155,7 @@ def test_sections_come_in_the_order_of_the_questions(known: Any) -> None:
     ]  # fmt: skip
     figures = {block.name: block.title for section in rest for block in section.blocks if isinstance(block, Figure)}
     assert list(figures) == ["phase", "classes", "memory", "held", "callbacks", "knobs", "series"]
-    assert figures["phase"] == "6 of 27 machine and load cells lock up with array, 3 of 27 with list"
+    assert figures["phase"] == "6 of 27 machine and load cells lock up with array and 3 of 27 with list"
     assert figures["classes"] == "list fixes 5 of the 10 scenarios that lock up with array and breaks 0"
 
 
