@@ -28,7 +28,7 @@ def trust(results: Results, measured: Agreement | None = None) -> Section:
         _seeds(results.table, manifest["seeds"]),
         *_cost(manifest),
         _versions(manifest),
-        Paragraph("The command that made these results; with the same versions it makes the same bytes again:"),
+        Paragraph("The command that made these results; with the same versions it makes the same table again:"),
         Code(shlex.join(manifest["command"])),
     )
     return Section(TITLE, blocks)
@@ -103,11 +103,11 @@ def _audit(refinement: dict[str, int] | None) -> list[Block]:
     audited, wrong = refinement["audited"], refinement["contradictions"]
     if not audited:
         return [Paragraph(f"The refinement took {refinement['rounds']} rounds; no implied verdict was audited.")]
+    came = f"{wrong:,} ({share(wrong, audited)}) came out otherwise, and their surroundings were looked into again"
     return [
         Paragraph(
             f"The refinement took {refinement['rounds']} rounds. As an audit it ran {count(audited, 'scenario')} whose"
-            f" verdict was implied: {wrong:,} ({share(wrong, audited)}) came out otherwise, and their surroundings were"
-            " looked into again."
+            f" verdict was implied: {came if wrong else 'all came out as implied'}."
         )
     ]
 

@@ -84,6 +84,7 @@ def test_what_is_packaged_is_read(tmp_path: Path) -> None:
 def test_the_audit_of_a_refinement() -> None:
     told = said(rows("run"), refinement={"rounds": 9, "audited": 200, "contradictions": 3})
     assert "9 rounds. As an audit it ran 200 scenarios whose verdict was implied: 3 (2%) came out otherwise" in told
+    assert "all came out as implied." in said(rows("run"), refinement={"rounds": 9, "audited": 5, "contradictions": 0})
     assert "no implied verdict was audited" in said(
         rows("run"), refinement={"rounds": 1, "audited": 0, "contradictions": 0}
     )
