@@ -27,7 +27,7 @@ LATER: dict[str, Any] = {
 COLUMNS: dict[str, Any] = LATER | SCHEMA
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """The results of one sweep.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -40,8 +41,9 @@ class View:
         return f"{'before' if policy == self.shown[0] else 'after'}: {policy}"
 
 
+@lru_cache(maxsize=1)
 def view_of(results: Results) -> View:
-    """Reads the results."""
+    """Reads the results; once, for all who ask of the same."""
     present = tuple(policies(results.table))
     shown = present[:2]
     compared = results.table.filter(pl.col("policy").is_in(shown))

@@ -96,7 +96,8 @@ def _cells(view: View, row: dict[str, Any], ratio: bool, bands: bool) -> tuple[s
     for side in sides:
         achieved = side and side["achieved_per_s"]
         cells += [safe_text(side), "–" if achieved is None else si(achieved)]
-    cells += [ratio_text(*sides)] if ratio else []
+    if ratio:
+        cells.append(ratio_text(*sides))
     cells.append(" → ".join(f"{side['chained']:,}" if side else "–" for side in sides))
     cells.append(" → ".join(mib(side and side["memory_peak_bytes"]) for side in sides))
     cells += ["; ".join(filter(None, map(_bands_text, view.shown, sides)))] * bands

@@ -90,9 +90,7 @@ TABLES = {
     "many sizes": some(PAIR, tuple(str(n) for n in range(1, 50)), (8, 64)),
     "no pair": [result_row({"policy": "array"}), result_row({"policy": "list", "cpus": 16})],
     "scattered points": [scattered(policy, number) for policy in PAIR for number in range(80)],
-    "hosts": [
-        row for number in range(3) for row in some(PAIR, ("16",), (64, 128), lock_remote_ns=number, **host(number))
-    ],
+    "hosts": [row for number in range(3) for row in some(PAIR, ("16",), (64, 128), **host(number))],
     "everything failed": [failed(), failed("MemoryError", cpus=16, policy="list")],
     "some failed": [*some(PAIR, ("16",), (8, 16)), failed(cpus=16, iova_pages="16", in_flight=300), failed(cpus=99)],
     "everything implied": [implied(row) for row in some(PAIR, ("16", "64"), (8, 16))],
@@ -157,7 +155,7 @@ def test_sections_come_in_the_order_of_the_questions(known: Any) -> None:
     ]  # fmt: skip
     figures = {block.name: block.title for section in rest for block in section.blocks if isinstance(block, Figure)}
     assert list(figures) == ["phase", "classes", "memory", "held", "callbacks", "knobs", "series"]
-    assert figures["phase"] == "6 of 27 machine and load cells lock up with array, 3 of 27 with list"
+    assert figures["phase"] == "6 of 27 machine and load cells lock up with array and 3 of 27 with list"
     assert figures["classes"] == "list fixes 5 of the 10 scenarios that lock up with array and breaks 0"
 
 
