@@ -34,7 +34,9 @@ def table(view: View) -> str:
 
 def _title(view: View) -> str:
     sides = "before = {}, after = {}".format(*view.shown) if view.pair else f"policy {view.shown[0]}"
-    return f"{view.loads['scenarios'].sum():,} scenarios; {sides}; the worst over everything not named"
+    every, none = int(view.loads["scenarios"].sum()), int(view.loads["undecided"].sum())
+    open_ = f" ({none:,} without a verdict)" if none else ""
+    return f"{every:,} scenarios{open_}; {sides}; the worst over everything not named"
 
 
 def _header(view: View) -> list[str]:

@@ -34,6 +34,13 @@ class View:
         """Whether two policies are compared."""
         return len(self.shown) == 2
 
+    @property
+    def rounded(self) -> str:
+        """What to say where so many CPU counts or rates occur that tables and maps put them together."""
+        pairs = (("CPU counts", "cpus", "cell_cpus"), ("rates of maps", RATE, "cell_rate"))
+        near = [words for words, exact, cell in pairs if (self.loads[exact] != self.loads[cell]).any()]
+        return f" {' and '.join(near)} are rounded to a few values." if near else ""
+
     def side(self, policy: str) -> str:
         """A policy as a heading: ``before: array``; its name alone where nothing is compared with it."""
         if not self.pair or policy not in self.shown:

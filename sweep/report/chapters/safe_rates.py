@@ -149,7 +149,7 @@ def _note(view: View, rows: list[dict[str, Any]]) -> str:
         else "",
     ]
     over = f" Not named: {listed(list(view.hidden))}." if view.hidden else ""
-    return " ".join(filter(None, [DEFINITION + over, *extra]))
+    return " ".join(filter(None, [DEFINITION + over + view.rounded, *extra]))
 
 
 def _every_policy(view: View) -> Table:
