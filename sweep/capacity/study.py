@@ -87,6 +87,7 @@ class Study:
         self.lines: list[tuple[int, str, Scenario]] = list(self._lines())
         self.search = Search(len(self.lines))
         self.questions = {(number, side): Question(costs) for number in range(len(hosts)) for side in SIDES}
+        self.asked: list[Scenario] = []
         self.rows: list[Row] = []
         self._asked: list[tuple[int, int]] = []
         self._costs: list[tuple[tuple[int, str], str, Mapping[str, float]]] = []
@@ -97,10 +98,12 @@ class Study:
         self._asked = self.search.ask()
         scaled = [at_rate(self.lines[line][2], factor(step)) for line, step in self._asked]
         self._costs = [(key, label, costs) for key, of in self.questions.items() for label, costs in of.ask().items()]
-        return [*scaled, *(self._with_costs(key, label, costs) for key, label, costs in self._costs)]
+        batch = [*scaled, *(self._with_costs(key, label, costs) for key, label, costs in self._costs)]
+        self.asked += batch
+        return batch
 
     def tell(self, rows: Sequence[Row]) -> None:
-        """The rows of what was asked, in its order."""
+        """The rows of what was asked last, in its order."""
         self.rows += rows
         scaled, costly = rows[: len(self._asked)], rows[len(self._asked) :]
         for (line, step), row in zip(self._asked, scaled, strict=True):

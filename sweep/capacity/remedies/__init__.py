@@ -39,7 +39,7 @@ Answer = Changes | ByRule | NoEffect
 
 @dataclass(frozen=True)
 class Remedy:
-    """``name``: in columns and ids; ``said``: as a reader knows it; ``price``: what it costs beside what is simulated."""
+    """``name``: in columns and ids; ``said``: as a reader knows it; ``price``: what it costs beside what is run."""
 
     name: str
     said: str

@@ -1,4 +1,4 @@
-"""The patch and the clamp together: the patch does nothing for IOVAs above 32 pages, and the clamp makes them smaller."""
+"""The patch and the clamp together: the patch does nothing for IOVAs above 32 pages, and the clamp cuts these up."""
 
 from __future__ import annotations
 
