@@ -31,6 +31,7 @@ from workers.task import simulate
 
 HORIZON_S = 2.0
 WHAT = "Which machines of a fleet lock up in fq_flush_timeout, how far the others are from it, and what helps."
+LOADS = ("unmap_burst", "burst_period_us", "in_flight")
 FILES = ("capacity.csv", "capacity.md", "capacity.html", "runs.csv")
 
 
@@ -118,12 +119,12 @@ def _columns() -> str:
     """The columns of a fleet file, for --help."""
     lines = ["columns of FLEET.csv (empty cells take the default; scenario columns are those of docs/columns.md):"]
     for known in FLEET_COLUMNS:
-        default = "required" if known.required else "" if known.default in (None, "") else f"default {known.default}"
+        needed = "required, here or in the workload" if known.name in LOADS else "required"
+        default = needed if known.required else "" if known.default in (None, "") else f"default {known.default}"
         said = f"{known.meaning}{'; ' if default else ''}{default}"
         lines += textwrap.wrap(f"{known.name}: {said}", 98, initial_indent="  ", subsequent_indent="      ")
     lines += [
         "",
-        "Of unmap_burst, burst_period_us and in_flight, what a row does not say comes from its workload.",
         "exit codes: 0 complete, 1 complete with failed runs, 2 bad input (one sentence), 130 interrupted",
     ]
     return "\n".join(lines)

@@ -211,8 +211,8 @@ def _reading(horizon_s: float) -> Iterator[str]:
     )
     yield (
         "Clamped to 128 KiB, a request of more than 32 pages becomes as many IOVAs of 32 pages as fit into it and one"
-        " of the rest. Bursts and IOVAs in flight grow by the mean number of IOVAs a request, the period stays: the same"
-        " bytes per second in more IOVAs. Headroom is in requests."
+        " of the rest. Bursts and IOVAs in flight grow by the mean number of IOVAs a request, the period stays: the"
+        " same bytes per second in more IOVAs. Headroom is in requests."
     )
     yield (
         "6.12 stops trying below 4 GiB after a device's first failure, which the model leaves out: where that matters,"

@@ -50,9 +50,8 @@ def _row(found: Findings, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Any
         for name in TABLES:
             yield f"{side}_verdict_{name}_costs", answer.verdicts[name]
     for remedy in remedies:
-        line = found.remedies.get(remedy.name)
-        if line:
-            yield from _line(remedy.name, line)
+        if remedy.name in found.remedies:
+            yield from _line(remedy.name, found.remedies[remedy.name])
         else:
             yield f"{remedy.name}_verdict", words.answered(found.answers[remedy.name])
     yield "would_help", advice(found, remedies)
