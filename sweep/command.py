@@ -45,6 +45,15 @@ def refuse_foreign(folder: Storage, own: tuple[str, ...]) -> None:
         )
 
 
+def write(folder: Storage, files: dict[str, bytes]) -> None:
+    """Writes a command's files, each whole; raises ScenarioError where the folder cannot be written."""
+    try:
+        for name, data in files.items():
+            folder.write(name, data)
+    except OSError as error:
+        raise ScenarioError(f"output: {folder.url} cannot be written ({error.strerror or error})") from None
+
+
 def library(config_dir: str | None) -> Library:
     """The named hosts, workloads and depots, those of a folder of the user's first; raises ScenarioError."""
     from sweep.compose import compose

@@ -18,13 +18,13 @@ from sweep.capacity.remedies import all_remedies
 from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Findings, Study, complete
 from sweep.capacity.table import table
-from sweep.command import Parser, library, refuse_foreign
+from sweep.command import Parser, library, refuse_foreign, write
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
 from sweep.lab import lab, points_csv
 from sweep.run import COMPLETE, FAILED_POINTS
-from sweep.storage import Storage, open_storage
+from sweep.storage import open_storage
 from sweep.task import Simulate
 from workers.schema import ScenarioError, check_value, column
 from workers.task import simulate
@@ -60,7 +60,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     repeat = shlex.join(["python", "-m", "sweep.capacity", *argv])
     print(to_terminal((*lead(findings), overview(findings, remedies))))
     whole = document(Path(options.fleet).name, findings, remedies, horizon_s, f"{repeat}\n{_one_again()}")
-    _write(
+    write(
         folder,
         {
             "capacity.csv": table(findings, remedies).write_csv().encode(),
@@ -83,14 +83,6 @@ def _failed(study: Study, findings: Sequence[Findings]) -> int:
 
 def _one_again() -> str:
     return "python -m sweep points=runs.csv point=ID        # any run again: ids are in runs.csv, beside this report"
-
-
-def _write(folder: Storage, files: dict[str, bytes]) -> None:
-    try:
-        for name, data in files.items():
-            folder.write(name, data)
-    except OSError as error:
-        raise ScenarioError(f"output: {folder.url} cannot be written ({error.strerror or error})") from None
 
 
 def _parser() -> argparse.ArgumentParser:
