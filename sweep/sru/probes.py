@@ -15,8 +15,8 @@ CALLBACK = (
 """Histogram, longest and number of the callbacks."""
 
 STAY = (
-    "bpftrace -e 'tracepoint:irq:softirq_entry /args->vec == 1/ { @in[cpu] = nsecs; }"
-    " tracepoint:irq:softirq_exit /args->vec == 1 && @in[cpu]/ { $us = (nsecs - @in[cpu]) / 1000;"
-    " @stay_us = hist($us); @longest_stay_us = max($us); delete(@in[cpu]); }'"
+    "bpftrace -e 'tracepoint:irq:softirq_entry /args->vec == 1/ { @entered[cpu] = nsecs; }"
+    " tracepoint:irq:softirq_exit /args->vec == 1 && @entered[cpu]/ { $us = (nsecs - @entered[cpu]) / 1000;"
+    " @stay_us = hist($us); @longest_stay_us = max($us); delete(@entered[cpu]); }'"
 )
 """The same of the stays in the timer softirq (vector 1), which chained callbacks prolong."""

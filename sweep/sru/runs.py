@@ -1,4 +1,4 @@
-"""The runs behind the text: a host's load on 5.15 as it is, with patch 1 alone and with both, and two beside them."""
+"""The runs behind the text: a host's load on 5.15 as it is, with patch 1 alone and with both, and others beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.scenarios import changed
 from sweep.capacity.study import Run
-from workers.schema import RCACHE_MAX_PAGES, parse_iova_pages
+from workers.schema import FQ_SLOTS, RCACHE_MAX_PAGES, parse_iova_pages
 
 Row = dict[str, Any]
 
@@ -25,9 +25,25 @@ OVERSIZE_CHANGES = {"iova_pages": str(2 * RCACHE_MAX_PAGES)}
 """The same load in IOVAs of 64 pages, which no depot holds."""
 
 
+RING = FQ_SLOTS - 1
+SPIKES = {label: f"spike, {label}" for label in POLICIES}
+"""All active CPUs unmap a ring's worth at once, each second."""
+
+
+def spike(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spike changes in a scenario."""
+    return {
+        "phase": "aligned",
+        "unmap_burst": RING,
+        "in_flight": max(RING, scenario["in_flight"]),
+        "burst_period_us": 1e6,
+    }
+
+
 @dataclass(frozen=True)
 class Measured:
-    """A host class and the rows of its runs: under each of POLICIES, and IDLE and OVERSIZE with both patches."""
+    """A host class and the rows of its runs: its load and a spike under each of POLICIES, and IDLE and OVERSIZE with
+    both patches."""
 
     host: HostClass
     rows: Mapping[str, Row]
@@ -41,6 +57,7 @@ def scenarios(host: HostClass) -> dict[str, dict[str, Any]]:
     """Label -> scenario of every run of a host class."""
     both = {"policy": POLICIES[BOTH]}
     wanted: dict[str, dict[str, Any]] = {label: {"policy": policy} for label, policy in POLICIES.items()}
+    wanted |= {SPIKES[label]: {"policy": policy, **spike(host.scenario)} for label, policy in POLICIES.items()}
     wanted |= {IDLE: both | IDLE_CHANGES, OVERSIZE: both | OVERSIZE_CHANGES}
     return {label: changed(host.scenario, label, changes) for label, changes in wanted.items()}
 
