@@ -1,0 +1,164 @@
+"""Small multiples of maps: x CPUs (log2), y unmap rate (log), a cell a colour. A path a class and panel, however many
+cells, so that the SVG of a large sweep stays small."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
+
+from sweep.report.answers.words import si
+from sweep.report.figures.style import NOT_RUN, UNCHECKED, Style, shown
+
+ABSENT = -1
+PANEL_IN = (3.0, 1.6)
+"""Width and height of a panel in inches."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The cells of every panel: their centres, CPUs and rates, both sorted."""
+
+    cpus: tuple[float, ...]
+    rates: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map: ``codes`` (rates, cpus), the place of a cell's class in its column's styles, ABSENT where nothing was
+    run; ``dotted`` (rates, cpus), cells outside the range checked; ``unsafe``: the codes beyond the boundary."""
+
+    title: str
+    codes: np.ndarray
+    dotted: np.ndarray | None = None
+    unsafe: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of panels, from top to bottom, and the classes of their cells."""
+
+    title: str
+    styles: tuple[Style, ...]
+    panels: tuple[Panel, ...]
+    legend: str = ""
+
+
+def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column]) -> Figure:
+    """The figure; ``rows``: the name of each row of panels."""
+    every = [panel for column in columns for panel in column.panels]
+    marks = [NOT_RUN] * any((panel.codes == ABSENT).any() for panel in every)
+    marks += [UNCHECKED] * any(panel.dotted is not None and bool(panel.dotted.any()) for panel in every)
+    legends = list(dict.fromkeys((column.legend, column.styles) for column in columns))
+    lines = max(len(styles) + bool(title) for title, styles in legends)
+    below_in = 0.1 + 0.19 * (lines + len(marks) if len(legends) > 1 else math.ceil((lines + len(marks)) / 2))
+    width, height = PANEL_IN[0] * len(columns) + 0.9, PANEL_IN[1] * len(rows) + 0.6 + below_in
+    layout = ConstrainedLayoutEngine(rect=(0, below_in / height, 1, 1 - below_in / height), h_pad=0.05, w_pad=0.06)
+    figure = Figure(figsize=(width, height), layout=layout)
+    axes = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
+    for j, column in enumerate(columns):
+        for i, panel in enumerate(column.panels):
+            _draw(axes[i][j], lattice, panel, column.styles)
+        axes[0][j].annotate(
+            shown(column.title), (0.5, 1), (0, 20), xycoords="axes fraction", textcoords="offset points",
+            ha="center", va="bottom", fontsize=10, fontweight="bold",
+        )  # fmt: skip
+        axes[-1][j].set_xlabel("CPUs of the machine")
+    for i, row in enumerate(rows):
+        axes[i][0].set_ylabel(f"{shown(row)}\nunmaps/s per CPU")
+    for place, (title, styles) in enumerate(legends):
+        last = marks if place == len(legends) - 1 else []
+        _legend(figure, title, [*styles, *last], place / len(legends), len(legends) == 1)
+    return figure
+
+
+def _legend(figure: Figure, title: str, styles: list[Style], left: float, alone: bool) -> None:
+    patches = [
+        Patch(facecolor=s.colour, hatch=s.hatch, edgecolor=s.line, lw=0.4, label=s.label) for s in styles if s.label
+    ]
+    figure.legend(
+        handles=patches, loc="lower left", bbox_to_anchor=(0.01 + left, 0.0), ncols=2 if alone else 1, frameon=False,
+        fontsize=8, handlelength=2.4, handleheight=1.2, title=title or None, title_fontsize=8, alignment="left",
+    )  # fmt: skip
+
+
+def _draw(axis: Axes, lattice: Lattice, panel: Panel, styles: tuple[Style, ...]) -> None:
+    x, y = edges(lattice.cpus), edges(lattice.rates)
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xlim(x[0], x[-1])
+    axis.set_ylim(y[0], y[-1])
+    axis.set_title(panel.title, fontsize=8.5, loc="left")
+    for code, style in ((ABSENT, NOT_RUN), *enumerate(styles)):
+        _fill(axis, boxes(panel.codes == code, x, y), style)
+    lines = [[(a, y[0]), (a, y[-1])] for a in x[1:-1]] + [[(x[0], b), (x[-1], b)] for b in y[1:-1]]
+    _stroke(axis, lines, "#ffffff", 0.6)
+    if panel.dotted is not None:
+        _fill(axis, boxes(panel.dotted, x, y), UNCHECKED)
+    border = boundary(np.isin(panel.codes, panel.unsafe), panel.codes, x, y)
+    _stroke(axis, border, "#ffffff", 3.6)
+    _stroke(axis, border, "#000000", 1.8)
+    _ticks(axis, lattice)
+
+
+def _fill(axis: Axes, corners: list[tuple[float, float, float, float]], style: Style) -> None:
+    if not corners:
+        return
+    points = [p for a, b, c, d in corners for p in ((a, b), (c, b), (c, d), (a, d), (a, b))]
+    codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * len(corners)
+    patch = PathPatch(Path(points, codes), facecolor=style.colour, edgecolor=style.line, hatch=style.hatch, lw=0)
+    axis.add_patch(patch)
+
+
+def _stroke(axis: Axes, lines: list[list[tuple[float, float]]], colour: str, width: float) -> None:
+    if not lines:
+        return
+    codes = [code for line in lines for code in (Path.MOVETO, *[Path.LINETO] * (len(line) - 1))]
+    path = Path([point for line in lines for point in line], codes)
+    axis.add_patch(PathPatch(path, fill=False, edgecolor=colour, lw=width, capstyle="projecting"))
+
+
+def boxes(mask: np.ndarray, x: list[float], y: list[float]) -> list[tuple[float, float, float, float]]:
+    """Rectangles (left, low, right, high) that cover the cells of a mask (rates, cpus): a run of a row each."""
+    found = []
+    for i, row in enumerate(mask):
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
+        found += [(x[a], y[i], x[b], y[i + 1]) for a, b in ends.reshape(-1, 2).tolist()]
+    return found
+
+
+def boundary(unsafe: np.ndarray, codes: np.ndarray, x: list[float], y: list[float]) -> list[list[tuple[float, float]]]:
+    """The edges between cells that are unsafe and cells known not to be, both (rates, cpus), as short lines."""
+    known = codes != ABSENT
+    across = (unsafe[:, 1:] != unsafe[:, :-1]) & known[:, 1:] & known[:, :-1]
+    along = (unsafe[1:] != unsafe[:-1]) & known[1:] & known[:-1]
+    upright = [[(x[j + 1], y[i]), (x[j + 1], y[i + 1])] for i, j in np.argwhere(across).tolist()]
+    return upright + [[(x[j], y[i + 1]), (x[j + 1], y[i + 1])] for i, j in np.argwhere(along).tolist()]
+
+
+def edges(centres: tuple[float, ...] | list[float]) -> list[float]:
+    """Cell edges on a log scale: the geometric means between sorted centres, shape (n + 1,)."""
+    middle = [math.sqrt(a * b) for a, b in itertools.pairwise(centres)]
+    first = middle[0] / centres[0] if middle else 1 / math.sqrt(2)
+    last = centres[-1] / middle[-1] if middle else math.sqrt(2)
+    return [centres[0] / max(first, 1 / first), *middle, centres[-1] * max(last, 1 / last)]
+
+
+def _ticks(axis: Axes, lattice: Lattice) -> None:
+    cpus, rates = lattice.cpus, lattice.rates
+    labelled = cpus if len(cpus) <= 8 else [c for c in cpus if math.log2(c).is_integer()] or cpus[::4]
+    axis.set_xticks(labelled, [f"{c:g}" for c in labelled])
+    decades = [r for r in rates if len(rates) <= 8 or _is_decade(r)] or rates[:: max(1, len(rates) // 4)]
+    axis.set_yticks(decades, [si(r) for r in decades])
+    axis.minorticks_off()
+
+
+def _is_decade(value: float) -> bool:
+    return abs(math.log10(value) - round(math.log10(value))) < 1e-6

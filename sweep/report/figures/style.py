@@ -1,0 +1,79 @@
+"""Colours, hatches and SVG. What is worse is darker, and has a hatch of its own: so a picture survives grey print and
+colour blindness."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 9.0,
+    "font.family": ["DejaVu Sans"],
+    "hatch.linewidth": 0.5,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "path.simplify": True,
+}
+MAX_TEXT = 40
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the cells of one class look: what the legend calls them, their colour, hatch and the hatch's colour."""
+
+    label: str
+    colour: str
+    hatch: str = ""
+    line: str = "#5c5c5c"
+
+
+VERDICT_STYLES = {
+    "ok": Style("ok: the flush timer lets go in time", "#d5ebe7"),
+    "chained": Style("chained: it runs again and again, but ends", "#e69f00", "////"),
+    "soft_lockup": Style("soft lockup", "#7a1430", "xxxx", "#d8a0ad"),
+}
+CLASS_STYLES = {
+    "safe_in_both": Style("safe in both", "#dbe9f6"),
+    "fixed": Style("fixed by the patch", "#3f9bd1", "////", "#e8f2fa"),
+    "locked_in_both": Style("locked in both", "#7a1430", "xxxx", "#d8a0ad"),
+    "broken_by_patch": Style("broken by the patch", "#000000", "++", "#ffd92f"),
+}
+NO_VERDICT = Style("failed or not known", "#ffffff", "----", "#8a8a8a")
+NOT_RUN = Style("not run", "#ededed", "\\\\\\\\", "#b5b5b5")
+UNCHECKED = Style("beyond what was checked against the reference machine", "none", "|||", "#222222")
+STEPS = ("#f7fbff", "#d6e5f4", "#abcfe6", "#6aaed6", "#3787c0", "#08458a")
+"""Nothing, then five steps upwards."""
+
+LESS = "#f5dcae"
+"""Less than nothing, of what is added."""
+
+BEFORE, AFTER = "#b35806", "#2b5c9e"
+"""Lines: before dashed, after solid."""
+
+
+def to_svg(name: str, draw: Callable[[], Figure]) -> str:
+    """The figure that ``draw`` makes, as SVG: the same text for the same figure, without a date.
+
+    It keeps no ids but those it refers to, and these come from ``name``, so that several may stand in one page.
+    """
+    drawn = io.BytesIO()
+    with matplotlib.rc_context(SETTINGS | {"svg.hashsalt": name}):
+        draw().savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    svg = drawn.getvalue().decode()
+    used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", svg))
+    return re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
+
+
+def shown(text: str) -> str:
+    """A string of a user's as a picture may hold it: short, and without characters that XML does not allow."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return printable if len(printable) <= MAX_TEXT else printable[: MAX_TEXT - 1] + "…"
