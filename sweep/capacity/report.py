@@ -24,7 +24,7 @@ def document(
         (
             Section("Rates and headroom", (rates(findings), *_bands(findings))),
             Section("Memory and lockups", (memory(findings),)),
-            Section("What would help", (help_table(findings, remedies),)),
+            Section("What would help", (help_table(findings, remedies), prices(findings, remedies))),
             Section("Verdicts by cost", (costs(findings),)),
             Section("How to read this", (Bullets(tuple(_reading(horizon_s))),)),
             Section("Again", (Code(repeat),)),
@@ -117,16 +117,32 @@ def memory(findings: Sequence[Findings]) -> Table:
 
 
 def help_table(findings: Sequence[Findings], remedies: Sequence[Remedy]) -> Table:
-    """A row a host class and remedy."""
+    """A row a host class and remedy that the model ran."""
     rows = []
     for found in findings:
-        rows.append((found.host.name, "as it is", *_line_cells(found, found.now), ""))
+        rows.append((found.host.name, "as it is", *_line_cells(found.now)))
         for remedy in remedies:
-            line = found.remedies.get(remedy.name)
-            cells = _line_cells(found, line) if line else (words.answered(found.answers[remedy.name]), "", "", "")
-            rows.append((found.host.name, remedy.said, *cells, remedy.price))
-    names = ("Host class", "Remedy", "Verdict", "Headroom", "Achieved unmaps/s a CPU", "Peak memory", "Price")
-    return Table("Remedies, one by one", tuple(Column(n, n in names[4:6]) for n in names), tuple(rows))
+            if remedy.name in found.remedies:
+                rows.append((found.host.name, remedy.said, *_line_cells(found.remedies[remedy.name])))
+    names = ("Host class", "Remedy", "Verdict", "Headroom", "Achieved unmaps/s a CPU", "Peak memory")
+    return Table("Remedies, one by one", tuple(Column(n, n in names[4:]) for n in names), tuple(rows))
+
+
+def prices(findings: Sequence[Findings], remedies: Sequence[Remedy]) -> Bullets:
+    """What each remedy costs beside what the model shows, what it answers by rule, and where it changes nothing."""
+    return Bullets(tuple(f"{remedy.said}: {remedy.price}.{_answered(findings, remedy)}" for remedy in remedies))
+
+
+def _answered(findings: Sequence[Findings], remedy: Remedy) -> str:
+    hosts: dict[str, list[str]] = {}
+    for found in findings:
+        if said := words.answered(found.answers[remedy.name]):
+            hosts.setdefault(said, []).append(found.host.name)
+    every = len(findings)
+    return "".join(
+        f" On {'every host class' if len(names) == every else ', '.join(names)}: {said}."
+        for said, names in hosts.items()
+    )
 
 
 def costs(findings: Sequence[Findings]) -> Table:
@@ -145,7 +161,7 @@ def costs(findings: Sequence[Findings]) -> Table:
     return Table("The same load with the costs of conf/host", tuple(map(Column, names)), rows)
 
 
-def _line_cells(found: Findings, line: Line) -> tuple[str, str, str, str]:
+def _line_cells(line: Line) -> tuple[str, str, str, str]:
     return (
         words.VERDICTS[line.verdict],
         words.headroom(line.headroom),

@@ -50,17 +50,16 @@ def _row(found: Findings, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Any
         for name in TABLES:
             yield f"{side}_verdict_{name}_costs", answer.verdicts[name]
     for remedy in remedies:
-        if remedy.name in found.remedies:
-            yield from _line(remedy.name, found.remedies[remedy.name])
-        else:
-            yield f"{remedy.name}_verdict", words.answered(found.answers[remedy.name])
+        yield from _line(remedy.name, found.remedies.get(remedy.name))
+        yield f"{remedy.name}_answer", words.answered(found.answers[remedy.name])
     yield "would_help", advice(found, remedies)
 
 
-def _line(name: str, line: Line) -> Iterator[tuple[str, Any]]:
-    yield f"{name}_verdict", line.verdict
-    yield f"{name}_safe_up_to_factor", line.headroom.safe
-    yield f"{name}_unsafe_at_factor", line.headroom.unsafe
-    yield f"{name}_tested_up_to_factor", line.headroom.most
-    yield f"{name}_achieved_rate_per_s", line.achieved_rate_per_s
-    yield f"{name}_memory_peak_bytes", line.row["memory_peak_bytes"]
+def _line(name: str, line: Line | None) -> Iterator[tuple[str, Any]]:
+    """Empty where the model had nothing to run."""
+    yield f"{name}_verdict", line and line.verdict
+    yield f"{name}_safe_up_to_factor", line and line.headroom.safe
+    yield f"{name}_unsafe_at_factor", line and line.headroom.unsafe
+    yield f"{name}_tested_up_to_factor", line and line.headroom.most
+    yield f"{name}_achieved_rate_per_s", line and line.achieved_rate_per_s
+    yield f"{name}_memory_peak_bytes", line and line.row["memory_peak_bytes"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sweep.capacity.costs import DEPENDS, CostAnswer
 from sweep.capacity.remedies import Answer as RemedyAnswer
 from sweep.capacity.remedies import ByRule, NoEffect
@@ -87,6 +89,16 @@ def rate(per_s: float) -> str:
     return f"{per_s:.3g}"
 
 
+def milliseconds(value_ms: float) -> str:
+    """'0.35 ms', '601 ms', '2.92 s'."""
+    return f"{value_ms / 1e3:.3g} s" if value_ms >= 1e3 else f"{value_ms:.3g} ms"
+
+
+def reclaim(value_s: float) -> str:
+    """How long the worker needs: '52 s', 'never'."""
+    return "never" if math.isinf(value_s) else f"{value_s:.3g} s"
+
+
 def estimate(found: Estimate) -> str:
     """'12 (3 to 40)', '0'."""
     if found.high == 0:
@@ -95,5 +107,5 @@ def estimate(found: Estimate) -> str:
 
 
 def count(number: float) -> str:
-    """Three digits, thousands set apart."""
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+    """Three digits; thousands set apart, millions as such."""
+    return rate(number) if number >= 1e6 else f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.capacity import words
-from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, Measured, bins
+from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, SPIKES, Measured, bins
 from workers.policy import depot_values
 from workers.results import IOVA_NODE_BYTES, rearm_jiffies
-from workers.schema import RCACHE_MAX_PAGES
+from workers.schema import FQ_SLOTS, RCACHE_BINS, RCACHE_MAX_PAGES
+
+Row = Mapping[str, Any]
 
 CONFIRMED, CORRECTED = "confirmed", "corrected"
 MAGAZINES_A_CPU = 2
@@ -64,9 +66,8 @@ class Depot:
 
     def held_bytes(self, scenario: Mapping[str, Any]) -> int:
         """What the worker never frees, at most, in all bins used and all domains."""
-        return (
-            self.list_["trim_threshold"] * self.full_magazine_bytes * bins(scenario["iova_pages"]) * scenario["domains"]
-        )
+        magazines = self.list_["trim_threshold"] * bins(scenario["iova_pages"]) * scenario["domains"]
+        return magazines * self.full_magazine_bytes
 
 
 def depot(policies: Mapping[str, Mapping[str, Any]], cpus: int) -> Depot:
@@ -77,13 +78,14 @@ def depot(policies: Mapping[str, Mapping[str, Any]], cpus: int) -> Depot:
 def claims(measured: Measured, sizes: Depot) -> Iterator[Claim]:
     """Every claim, in the report's order; none of the runs may have failed."""
     before, first, both = measured[BEFORE], measured[PATCH_1], measured[BOTH]
+    spikes = {label: measured[SPIKES[label]] for label in SPIKES}
     yield _ten_ms(both, measured[IDLE])
     yield _two_magazines(before, sizes)
     yield _eliminated(before, first)
-    yield _no_lockups(both, measured[OVERSIZE], first)
+    yield _no_lockups(both, measured[OVERSIZE], spikes)
     yield _size(sizes)
-    yield _modest(before, both)
-    yield _converges(both, sizes)
+    yield _modest(spikes)
+    yield _converges(spikes[BOTH], sizes)
     yield Claim(
         '"Patch 3 is purely diagnostic and has no runtime effect"',
         CONFIRMED,
@@ -92,56 +94,59 @@ def claims(measured: Measured, sizes: Depot) -> Iterator[Claim]:
     )
 
 
-def _ten_ms(both: Mapping[str, Any], idle: Mapping[str, Any]) -> Claim:
+def _ten_ms(both: Row, idle: Row) -> Claim:
     ticks, hz = int(rearm_jiffies(both["hz"])), both["hz"]
     least, most = 1e3 * (ticks - 1) / hz, 1e3 * ticks / hz
     return Claim(
         '"Every 10ms, fq_flush_timeout fires"',
         CORRECTED,
-        f"{least:g} to {most:g} ms after the arm at HZ={hz}, as the timer wheel rounds up, and only while something is"
-        f" queued: {_often(both)} under this load, {_often(idle)} on the same machine with two unmaps a second.",
+        f"{least:g} to {most:g} ms after it is armed at HZ={hz}, as the timer wheel rounds up, and only while something"
+        f" is queued: {_often(both)} under this load, {_often(idle)} with two unmaps a second on the same machine.",
         (both["id"], idle["id"]),
     )
 
 
-def _often(row: Mapping[str, Any]) -> str:
+def _often(row: Row) -> str:
     return f"{row['callback_count']:,} callbacks in {row['horizon_s']:g} s"
 
 
-def _two_magazines(before: Mapping[str, Any], sizes: Depot) -> Claim:
-    array = sizes.array
+def _two_magazines(before: Row, sizes: Depot) -> Claim:
+    pfns, capacity = sizes.array["magazine_pfns"], sizes.array["depot_capacity"]
     return Claim(
-        '"Each CPU has two magazines of 128 PFNs; when both are full [...] depot [...] also full"',
-        CONFIRMED if before["depot_magazines_peak"] <= array["depot_capacity"] * 6 else CORRECTED,
-        f"The tree is touched after {MAGAZINES_A_CPU} x {array['magazine_pfns']} + {array['depot_capacity']} x"
-        f" {array['magazine_pfns']} = {sizes.overflow_pfns:,} pfns of a bin, which takes"
-        f" {-(-sizes.overflow_pfns // 255)} full rings of 255 in one drain. In this run the depots held"
-        f" {before['depot_magazines_peak']:,} magazines at most and {before['rbtree_erases']:,} IOVAs went to the tree.",
+        '"Each CPU has two magazines of 128 PFNs; [...] When the depot is also full, the overflow magazine is freed"',
+        CONFIRMED if before["depot_magazines_peak"] <= capacity * RCACHE_BINS else CORRECTED,
+        f"So the tree is touched after {MAGAZINES_A_CPU} x {pfns} + {capacity} x {pfns} = {sizes.overflow_pfns:,} pfns"
+        f" of a bin, {-(-sizes.overflow_pfns // FQ_SLOTS)} full rings in one drain, not after two magazines. In this"
+        f" run all depots held {before['depot_magazines_peak']:,} magazines at most, and {before['rbtree_erases']:,}"
+        " IOVAs were freed into the tree.",
         (before["id"],),
     )
 
 
-def _eliminated(before: Mapping[str, Any], first: Mapping[str, Any]) -> Claim:
+def _eliminated(before: Row, first: Row) -> Claim:
     fewer = first["rbtree_erases"] < before["rbtree_erases"] or not before["rbtree_erases"]
     return Claim(
         '"the overflow path and its inline call to iova_magazine_free_pfns are eliminated"',
         CONFIRMED if fewer else CORRECTED,
-        f"{before['rbtree_erases']:,} frees into the tree before, {first['rbtree_erases']:,} with patch 1; longest"
-        f" callback {_ms(before['callback_max_ms'])} before, {_ms(first['callback_max_ms'])} with patch 1.",
+        f"{before['rbtree_erases']:,} frees into the tree as it is, {first['rbtree_erases']:,} with patch 1; longest"
+        f" callback {words.milliseconds(before['callback_max_ms'])}, then"
+        f" {words.milliseconds(first['callback_max_ms'])}.",
         (before["id"], first["id"]),
     )
 
 
-def _no_lockups(both: Mapping[str, Any], oversize: Mapping[str, Any], first: Mapping[str, Any]) -> Claim:
+def _no_lockups(both: Row, oversize: Row, spikes: Mapping[str, Row]) -> Claim:
+    without, with_it = (words.milliseconds(spikes[label]["irqs_off_max_ms"]) for label in (PATCH_1, BOTH))
     return Claim(
         '"reclaim runs in process context [...] and therefore, cannot cause soft lockups"',
         CORRECTED,
         "The worker is in process context, but frees each magazine in one hold of iova_rbtree_lock with interrupts off:"
-        f" the longest span so is {_ms(both['irqs_off_max_ms'])} with it, {_ms(first['irqs_off_max_ms'])} without. The"
-        f" drain itself stays in the softirq ({_ms(both['callback_max_ms'])} at most here). IOVAs above"
-        f" {RCACHE_MAX_PAGES} pages never come from a depot: the same load in 64 pages, with both patches:"
-        f" {words.VERDICTS[oversize['verdict']]}, longest stay {_ms(oversize['softirq_residency_max_ms'])}.",
-        (both["id"], first["id"], oversize["id"]),
+        f" after a spike the longest span so is {with_it}, {without} without the worker. The drain itself stays in the"
+        f" softirq, {words.milliseconds(both['callback_max_ms'])} at most under this load. And IOVAs above"
+        f" {RCACHE_MAX_PAGES} pages never come from a depot: this load in {oversize['iova_pages']} pages, with both"
+        f" patches: {words.VERDICTS[oversize['verdict']]}, longest stay"
+        f" {words.milliseconds(oversize['softirq_residency_max_ms'])}.",
+        (both["id"], spikes[PATCH_1]["id"], spikes[BOTH]["id"], oversize["id"]),
     )
 
 
@@ -152,32 +157,31 @@ def _size(sizes: Depot) -> Claim:
         CONFIRMED if sizes.full_magazine_bytes == 1024 else CORRECTED,
         f"On 5.15 it is {sizes.struct_bytes:,} bytes, which kmalloc makes {sizes.array['magazine_bytes']:,}, and a full"
         f" one keeps {sizes.array['magazine_pfns']} struct iova of {IOVA_NODE_BYTES} bytes ({pinned:,}) allocated:"
-        f" {sizes.full_magazine_bytes:,} in all.",
+        f" {sizes.full_magazine_bytes:,} in all. (1,024 is right from 6.1 on, with 127 pfns.)",
     )
 
 
-def _modest(before: Mapping[str, Any], both: Mapping[str, Any]) -> Claim:
+def _modest(spikes: Mapping[str, Row]) -> Claim:
+    before, both = spikes[BEFORE], spikes[BOTH]
     added = both["memory_peak_bytes"] - before["memory_peak_bytes"]
+    sign = "+" if added >= 0 else "-"
     return Claim(
         '"even a large spike of unmaps on a many-CPU system represents modest memory"',
         CONFIRMED if both["memory_peak_bytes"] <= MODEST_BYTES else CORRECTED,
-        f"Peak {words.memory(both['memory_peak_bytes'])} with both patches, {words.memory(before['memory_peak_bytes'])}"
-        f" before ({'+' if added >= 0 else '-'}{words.memory(abs(added))}), all {both['domains']:,} domains of this"
-        f" machine; modest is taken as {words.memory(MODEST_BYTES)}.",
+        f"After a spike that fills the rings of {both['active_cpus']:,} CPUs at once: peak"
+        f" {words.memory(both['memory_peak_bytes'])} with both patches, {words.memory(before['memory_peak_bytes'])}"
+        f" before ({sign}{words.memory(abs(added))}), domains of this kind: {both['domains']:,}. Modest is taken as"
+        f" {words.memory(MODEST_BYTES)}.",
         (before["id"], both["id"]),
     )
 
 
-def _converges(both: Mapping[str, Any], sizes: Depot) -> Claim:
+def _converges(spike: Row, sizes: Depot) -> Claim:
     return Claim(
         '"the reclaim worker converges quickly"',
         CORRECTED,
-        f"It frees {sizes.trim_per_s:g} magazines a second and bin: {both['depot_reclaim_s']:.3g} s for the surplus of"
-        f" this run. It never goes below num_online_cpus ({sizes.list_['trim_threshold']:,}) magazines a bin: up to"
-        f" {words.memory(sizes.held_bytes(both))} stay for good.",
-        (both["id"],),
+        f"It frees {sizes.trim_per_s:g} magazines a second and bin: {words.reclaim(spike['depot_reclaim_s'])} for the"
+        f" surplus of this spike. It never goes below num_online_cpus ({sizes.list_['trim_threshold']:,}) magazines a"
+        f" bin: up to {words.memory(sizes.held_bytes(spike))} stay for good.",
+        (spike["id"],),
     )
-
-
-def _ms(value: float) -> str:
-    return f"{value / 1e3:.3g} s" if value >= 1e3 else f"{value:.3g} ms"

@@ -12,7 +12,7 @@ def answer(host: HostClass) -> Answer:
     if isinstance(patched, Changes) and isinstance(smaller, Changes):
         return Changes(patched.columns | smaller.columns)
     nothing = patched if isinstance(patched, NoEffect) else smaller
-    return NoEffect(f"one of the two alone says it: {nothing.why}" if isinstance(nothing, NoEffect) else "")
+    return NoEffect(f"nothing beyond one of the two, as {nothing.why}" if isinstance(nothing, NoEffect) else "")
 
 
 REMEDY = Remedy("patch_and_clamp", "the patch and the clamp", "both of these", answer)
