@@ -121,8 +121,8 @@ def _problems(measured: Sequence[Measured], sizes: Sequence[Depot]) -> Iterator[
             "The drain is still one loop in the softirq over all possible CPUs: with very many CPUs, or costly ring"
             " entries, it can take longer than the re-arm period without any overflow.",
             f"Each magazine above the old limit is {depot.full_magazine_bytes:,} bytes with what it keeps allocated,"
-            " not 1,024. Where an atomic allocation of one fails, single IOVAs go to the tree, as before; the model does"
-            " not fail allocations.",
+            " not 1,024. Where an atomic allocation of one fails, single IOVAs go to the tree, as before; in the model"
+            " none fails.",
             f"The worker and the drain take the same lock: a trim of {depot.list_['magazine_pfns']} pfns holds it with"
             " interrupts off.",
         )

@@ -26,7 +26,7 @@ OVERSIZE_CHANGES = {"iova_pages": str(2 * RCACHE_MAX_PAGES)}
 
 
 RING = FQ_SLOTS - 1
-SPIKES = {label: f"spike, {label}" for label in POLICIES}
+SPIKES = {label: f"spike/{label}" for label in POLICIES}
 """All active CPUs unmap a ring's worth at once, each second."""
 
 
@@ -59,7 +59,7 @@ def scenarios(host: HostClass) -> dict[str, dict[str, Any]]:
     wanted: dict[str, dict[str, Any]] = {label: {"policy": policy} for label, policy in POLICIES.items()}
     wanted |= {SPIKES[label]: {"policy": policy, **spike(host.scenario)} for label, policy in POLICIES.items()}
     wanted |= {IDLE: both | IDLE_CHANGES, OVERSIZE: both | OVERSIZE_CHANGES}
-    return {label: changed(host.scenario, label, changes) for label, changes in wanted.items()}
+    return {label: changed(host.scenario, label.replace(" ", "-"), changes) for label, changes in wanted.items()}
 
 
 def measure(hosts: Sequence[HostClass], run: Run) -> tuple[Measured, ...]:
