@@ -41,7 +41,7 @@ def refuse_foreign(folder: Storage, own: tuple[str, ...]) -> None:
     foreign = [name for name, _ in folder.names() if name not in own]
     if foreign:
         raise ScenarioError(
-            f"output: {folder.url} holds {foreign[0]}, not of this command; give an empty or a new folder"
+            f"output: {folder.url} holds {foreign[0]}, which is none of this command's; give an empty or a new folder"
         )
 
 

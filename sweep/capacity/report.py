@@ -12,6 +12,7 @@ from sweep.capacity.search import LADDER, TOLERANCE, factor
 from sweep.capacity.study import NOW, SIDES, Findings, Line
 from sweep.capacity.totals import lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
+from sweep.report.answers.words import count, si
 
 
 def document(
@@ -36,15 +37,27 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
     """What a planner who stops here should know."""
     now, after = totals(findings, after=False), totals(findings, after=True)
     machines = sum(found.host.count for found in findings)
-    failed = f" Of {now.failed + after.failed:,} a run failed." if now.failed or after.failed else ""
+    failed = f" Runs failed of {' and '.join(_failed(findings))}." if now.failed or after.failed else ""
     said = (
-        f"{len(findings)} host classes, {machines:,} machines: {now.locked:,} lock up under their load as they are,"
+        f"{count(len(findings), 'host class', 'host classes')}, {count(machines, 'machine')}: {now.locked:,} lock up"
+        " under their load as they are,"
         f" {after.locked:,} with the fix of their kernel.{failed} Soft lockups to expect in a year:"
         f" {words.estimate(now.lockups_per_year)} as they are, {words.estimate(after.lockups_per_year)} with the fix."
         f" Allocator memory at its peak, all machines: {words.memory(now.memory_peak_bytes)} as they are,"
         f" {words.memory(after.memory_peak_bytes)} with the fix."
     )
-    return (Paragraph(said),)
+    unchecked = [found.host.name for found in findings if not (found.now.checked and found.after.checked)]
+    if not unchecked:
+        return (Paragraph(said),)
+    beyond = (
+        "Beyond the range in which the model was compared with the reference machine, so to be trusted less: "
+        f"{', '.join(unchecked)}."
+    )
+    return (Paragraph(said), Paragraph(beyond))
+
+
+def _failed(findings: Sequence[Findings]) -> list[str]:
+    return [found.host.name for found in findings if "failed" in (found.now.verdict, found.after.verdict)]
 
 
 def overview(findings: Sequence[Findings], remedies: Sequence[Remedy]) -> Table:
@@ -56,8 +69,8 @@ def overview(findings: Sequence[Findings], remedies: Sequence[Remedy]) -> Table:
             found.host.kernel,
             words.VERDICTS[found.now.verdict],
             _after(found, words.VERDICTS[found.after.verdict]),
-            words.headroom(found.now.headroom),
-            _after(found, words.headroom(found.after.headroom)),
+            words.headroom(found.now),
+            _after(found, words.headroom(found.after)),
             words.kind(found.costs[SIDES[0]]),
             advice(found, remedies),
         )
@@ -83,10 +96,10 @@ def rates(findings: Sequence[Findings]) -> Table:
         (
             found.host.name,
             side,
-            words.rate(found.host.unmap_rate_per_s),
-            words.rate(line.achieved_rate_per_s),
+            si(found.host.unmap_rate_per_s),
+            si(line.achieved_rate_per_s),
             _limit(found, line),
-            words.headroom(line.headroom),
+            words.headroom(line),
         )
         for found in findings
         for side, line in _sides(found)
@@ -164,8 +177,8 @@ def costs(findings: Sequence[Findings]) -> Table:
 def _line_cells(line: Line) -> tuple[str, str, str, str]:
     return (
         words.VERDICTS[line.verdict],
-        words.headroom(line.headroom),
-        words.rate(line.achieved_rate_per_s),
+        words.headroom(line),
+        si(line.achieved_rate_per_s),
         words.memory(line.row["memory_peak_bytes"]),
     )
 
@@ -189,7 +202,7 @@ def _after(found: Findings, said: str) -> str:
 def _limit(found: Findings, line: Line) -> str:
     """The safe rate, of unmaps/s of a CPU."""
     safe = line.headroom.safe
-    return "none" if safe is None else words.rate(safe * found.host.unmap_rate_per_s)
+    return "none" if safe is None else si(safe * found.host.unmap_rate_per_s)
 
 
 def _bands(findings: Sequence[Findings]) -> Iterator[Block]:

@@ -42,6 +42,11 @@ class Line:
         return is_safe(self.verdict)
 
     @property
+    def checked(self) -> bool:
+        """Whether the load at its rate is in the range in which the model was compared with the reference machine."""
+        return bool(self.row["checked"])
+
+    @property
     def achieved_rate_per_s(self) -> float:
         """Unmaps/s of an active CPU that came about: half of the operations."""
         return (self.row["ops_completed"] or 0) / 2 / self.row["horizon_s"] / self.row["active_cpus"]

@@ -38,6 +38,7 @@ def _row(found: Findings, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Any
     yield "unmap_rate_per_s", host.unmap_rate_per_s
     for side, line in zip(SIDES, (found.now, found.after), strict=True):
         yield from _line(side, line)
+        yield f"{side}_checked", line.checked
         yield f"{side}_memory_end_bytes", line.row["memory_end_bytes"]
         yield f"{side}_depot_reclaim_s", line.row["depot_reclaim_s"]
         expected = lockups_per_year(host, line)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
-from sweep.capacity.costs import DEPENDS, CostAnswer
+from sweep.capacity.costs import DEPENDS, FAILED, CostAnswer
 from sweep.capacity.remedies import Answer as RemedyAnswer
 from sweep.capacity.remedies import ByRule, NoEffect
 from sweep.capacity.search import Headroom
+from sweep.capacity.study import Line
 from sweep.capacity.totals import Estimate
+from sweep.report.answers.words import si
 
 VERDICTS = {"ok": "safe", "chained": "safe, chains", "soft_lockup": "locks up", "failed": "run failed"}
 
 
-def headroom(found: Headroom) -> str:
-    """'x2.8 (locks up at x3.1)', 'no unsafe rate up to x16' or 'none (locks up at x0.125)'."""
+def headroom(line: Line) -> str:
+    """'x2.8 (unsafe at x3.1)', 'no unsafe rate up to x16', 'none (unsafe at x0.125)' or 'unknown'."""
+    found = line.headroom
+    if line.verdict == FAILED:
+        return "unknown"
     if found.unsafe is None:
         return f"no unsafe rate up to x{found.most:.3g}"
     if found.safe is None:
@@ -81,24 +84,6 @@ def memory(size_bytes: float | None) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
-def rate(per_s: float) -> str:
-    """'950', '5.0k', '1.2M' a second."""
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if per_s >= size:
-            return f"{per_s / size:.3g}{unit}"
-    return f"{per_s:.3g}"
-
-
-def milliseconds(value_ms: float) -> str:
-    """'0.35 ms', '601 ms', '2.92 s'."""
-    return f"{value_ms / 1e3:.3g} s" if value_ms >= 1e3 else f"{value_ms:.3g} ms"
-
-
-def reclaim(value_s: float) -> str:
-    """How long the worker needs: '52 s', 'never'."""
-    return "never" if math.isinf(value_s) else f"{value_s:.3g} s"
-
-
 def estimate(found: Estimate) -> str:
     """'12 (3 to 40)', '0'."""
     if found.high == 0:
@@ -108,4 +93,4 @@ def estimate(found: Estimate) -> str:
 
 def count(number: float) -> str:
     """Three digits; thousands set apart, millions as such."""
-    return rate(number) if number >= 1e6 else f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+    return si(number) if number >= 1e6 else f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.capacity import words
+from sweep.report.answers.words import seconds
 from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, SPIKES, Measured, bins
 from workers.policy import depot_values
 from workers.results import IOVA_NODE_BYTES, rearm_jiffies
@@ -129,23 +130,23 @@ def _eliminated(before: Row, first: Row) -> Claim:
         '"the overflow path and its inline call to iova_magazine_free_pfns are eliminated"',
         CONFIRMED if fewer else CORRECTED,
         f"{before['rbtree_erases']:,} frees into the tree as it is, {first['rbtree_erases']:,} with patch 1; longest"
-        f" callback {words.milliseconds(before['callback_max_ms'])}, then"
-        f" {words.milliseconds(first['callback_max_ms'])}.",
+        f" callback {_ms(before['callback_max_ms'])}, then"
+        f" {_ms(first['callback_max_ms'])}.",
         (before["id"], first["id"]),
     )
 
 
 def _no_lockups(both: Row, oversize: Row, spikes: Mapping[str, Row]) -> Claim:
-    without, with_it = (words.milliseconds(spikes[label]["irqs_off_max_ms"]) for label in (PATCH_1, BOTH))
+    without, with_it = (_ms(spikes[label]["irqs_off_max_ms"]) for label in (PATCH_1, BOTH))
     return Claim(
         '"reclaim runs in process context [...] and therefore, cannot cause soft lockups"',
         CORRECTED,
         "The worker is in process context, but frees each magazine in one hold of iova_rbtree_lock with interrupts off:"
         f" after a spike the longest span so is {with_it}, {without} without the worker. The drain itself stays in the"
-        f" softirq, {words.milliseconds(both['callback_max_ms'])} at most under this load. And IOVAs above"
+        f" softirq, {_ms(both['callback_max_ms'])} at most under this load. And IOVAs above"
         f" {RCACHE_MAX_PAGES} pages never come from a depot: this load in {oversize['iova_pages']} pages, with both"
         f" patches: {words.VERDICTS[oversize['verdict']]}, longest stay"
-        f" {words.milliseconds(oversize['softirq_residency_max_ms'])}.",
+        f" {_ms(oversize['softirq_residency_max_ms'])}.",
         (both["id"], spikes[PATCH_1]["id"], spikes[BOTH]["id"], oversize["id"]),
     )
 
@@ -180,8 +181,12 @@ def _converges(spike: Row, sizes: Depot) -> Claim:
     return Claim(
         '"the reclaim worker converges quickly"',
         CORRECTED,
-        f"It frees {sizes.trim_per_s:g} magazines a second and bin: {words.reclaim(spike['depot_reclaim_s'])} for the"
+        f"It frees {sizes.trim_per_s:g} magazines a second and bin: {seconds(spike['depot_reclaim_s'])} for the"
         f" surplus of this spike. It never goes below num_online_cpus ({sizes.list_['trim_threshold']:,}) magazines a"
         f" bin: up to {words.memory(sizes.held_bytes(spike))} stay for good.",
         (spike["id"],),
     )
+
+
+def _ms(value_ms: float) -> str:
+    return seconds(value_ms / 1e3)

@@ -8,6 +8,7 @@ from typing import Any
 from sweep.capacity import words
 from sweep.capacity.fleet import HostClass
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
+from sweep.report.answers.words import seconds, si
 from sweep.sru import probes
 from sweep.sru.claims import Depot, claims
 from sweep.sru.jobs import RUNTIME_S, job
@@ -76,7 +77,7 @@ def _machines(measured: Sequence[Measured]) -> Table:
         (
             one.host.name,
             *(str(one.host.scenario[name]) for name in SHOWN),
-            words.rate(one.host.unmap_rate_per_s),
+            si(one.host.unmap_rate_per_s),
             one.host.host,
             one.host.workload or "given",
         )
@@ -91,7 +92,7 @@ def _demand(host: HostClass) -> str:
     requests_per_s = host.unmap_rate_per_s * host.scenario["active_cpus"]
     bytes_per_s = requests_per_s * PAGE_BYTES * sum(size * weight for size, weight in zip(sizes, weights, strict=True))
     return (
-        f"It asks the devices of each domain for {words.rate(requests_per_s)} requests and {words.memory(bytes_per_s)}"
+        f"It asks the devices of each domain for {si(requests_per_s)} requests and {words.memory(bytes_per_s)}"
         " a second; of slower ones, make this text with their rate (unmap_rate_per_s)."
     )
 
@@ -106,7 +107,7 @@ def _expected(one: Measured) -> Table:
 def _timing(row: dict[str, Any]) -> tuple[str, ...]:
     times = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
     hazard = words.count(row["soft_lockup_hazard_per_hour"])
-    return (words.VERDICTS[row["verdict"]], *(words.milliseconds(row[name]) for name in times), hazard)
+    return (words.VERDICTS[row["verdict"]], *(seconds(row[name] / 1e3) for name in times), hazard)
 
 
 def _problems(measured: Sequence[Measured], sizes: Sequence[Depot]) -> Iterator[Block]:
@@ -138,7 +139,7 @@ def _memory(measured: Sequence[Measured], sizes: Sequence[Depot]) -> Table:
             words.memory(one[label]["memory_peak_bytes"]),
             words.memory(one[label]["memory_end_bytes"]),
             f"{one[label]['depot_magazines_peak']:,}",
-            words.reclaim(one[label]["depot_reclaim_s"]),
+            seconds(one[label]["depot_reclaim_s"]),
             words.memory(depot.held_bytes(one[label])) if label in (BOTH, SPIKES[BOTH]) else "",
         )
         for one, depot in zip(measured, sizes, strict=True)
