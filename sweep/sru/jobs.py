@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.capacity.fleet import HostClass, rate_per_s
+from workers.results import PAGE_BYTES
 from workers.schema import parse_iova_pages
 
-PAGE_KIB = 4
+PAGE_KIB = PAGE_BYTES // 1024
 RUNTIME_S = 3600
 """An hour: soft lockups of public reports came within that."""
 
@@ -45,9 +46,19 @@ def fio(scenario: Mapping[str, Any]) -> str:
         f"iodepth={scenario['in_flight']}",
         f"iodepth_batch_submit={burst}",
         f"iodepth_batch_complete_min={burst}",
-        f"rate_iops={max(1, round(rate_per_s(scenario)))}",
+        _rate(scenario),
     ]
     return "\n".join(lines)
+
+
+def _rate(scenario: Mapping[str, Any]) -> str:
+    """What a job is held to: requests a second for one size; bytes for several, as fio counts the smallest of them."""
+    per_s = rate_per_s(scenario)
+    sizes, weights = parse_iova_pages(scenario["iova_pages"])
+    if len(sizes) == 1:
+        return f"rate_iops={max(1, round(per_s))}"
+    mean_pages = sum(size * weight for size, weight in zip(sizes, weights, strict=True))
+    return f"rate={max(1, round(per_s * mean_pages * PAGE_BYTES))}"
 
 
 def _sizes(iova_pages: str) -> str:

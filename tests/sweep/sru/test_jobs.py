@@ -26,12 +26,13 @@ cpus_allowed_policy=split
 iodepth=64
 iodepth_batch_submit=10
 iodepth_batch_complete_min=10
-rate_iops=1000"""
+rate=42188800"""
 
 
 def test_a_fio_job_has_the_scenario_s_sizes_jobs_depth_and_rate() -> None:
     assert job(host(iova_pages="1:0.7,32:0.3")) == ("fio", FIO)
     assert "\nbs=64k\n" in job(host(iova_pages="16"))[1]
+    assert job(host(iova_pages="16"))[1].endswith("\nrate_iops=1000")
     assert "\ncpus_allowed=0\n" in job(host(cpus="1"))[1]
 
 
