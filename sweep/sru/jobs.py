@@ -35,6 +35,7 @@ def fio(scenario: Mapping[str, Any]) -> str:
         "ioengine=libaio",
         "direct=1",
         "rw=randread",
+        "norandommap=1",
         _sizes(scenario["iova_pages"]),
         "time_based=1",
         f"runtime={RUNTIME_S}",

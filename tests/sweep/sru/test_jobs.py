@@ -15,6 +15,7 @@ filename=/dev/nvme0n1
 ioengine=libaio
 direct=1
 rw=randread
+norandommap=1
 bssplit=4k/70:128k/30
 time_based=1
 runtime=3600
