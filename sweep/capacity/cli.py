@@ -32,7 +32,7 @@ from workers.task import simulate
 HORIZON_S = 2.0
 WHAT = "Which machines of a fleet lock up in fq_flush_timeout, how far the others are from it, and what helps."
 LOADS = ("unmap_burst", "burst_period_us", "in_flight")
-FILES = ("capacity.csv", "capacity.md", "capacity.html", "runs.csv")
+FILES = ("capacity.csv", "capacity.md", "capacity.html", "runs.csv", "figures/headroom.svg")
 
 
 def main(argv: list[str], simulate: Simulate = simulate) -> int:
@@ -67,6 +67,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
             "capacity.md": to_markdown(whole).encode(),
             "capacity.html": to_html(whole).encode(),
             "runs.csv": points_csv(study.asked),
+            **{f"figures/{figure.name}.svg": figure.svg.encode() for figure in figures(whole)},
         },
     )
     print(f"\nreport: {folder.url}/capacity.html")

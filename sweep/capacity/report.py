@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sweep.capacity import words
 from sweep.capacity.costs import TABLES
+from sweep.capacity.figure import headroom
 from sweep.capacity.kernels import KERNELS, is_fixed
 from sweep.capacity.remedies import Remedy
 from sweep.capacity.search import LADDER, TOLERANCE, factor
@@ -23,7 +24,7 @@ def document(
         f"Capacity of {name}",
         (*lead(findings), overview(findings, remedies)),
         (
-            Section("Rates and headroom", (rates(findings), *_bands(findings))),
+            Section("Rates and headroom", (headroom(findings), rates(findings), *_bands(findings))),
             Section("Memory and lockups", (memory(findings),)),
             Section("What would help", (help_table(findings, remedies), prices(findings, remedies))),
             Section("Verdicts by cost", (costs(findings),)),

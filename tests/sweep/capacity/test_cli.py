@@ -36,7 +36,7 @@ def test_a_fleet_becomes_a_table_and_files(capsys: pytest.CaptureFixture[str]) -
     told = capsys.readouterr()
     assert "1 host class, 1 machine: 1 lock up" in told.out
     assert told.out.splitlines()[-1].endswith("out/capacity.html")
-    assert sorted(path.name for path in Path("out").iterdir()) == sorted(FILES)
+    assert sorted(str(path) for path in Path("out").rglob("*.*")) == sorted(f"out/{name}" for name in FILES)
     assert pl.read_csv("out/capacity.csv")["after_verdict"].to_list() == ["ok"]
     assert "<html" in Path("out/capacity.html").read_text()
     assert "python -m sweep.capacity fleet.csv --inline" in Path("out/capacity.md").read_text()
