@@ -1,4 +1,4 @@
-"""One sweep from a configuration to its folder: plan, look up, run, join, summarise, draw, report."""
+"""One sweep from a configuration to its folder: plan, look up, run, join, summarise, report."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from sweep.map import panels, svg
 from sweep.pairs import in_file
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
+from sweep.report.inputs import open_results
+from sweep.report.page import PAGE, document, write_report
 from sweep.results import NAME as RESULTS
 from sweep.results import Joined, LostChunk, write_results
 from sweep.rounds import Everything, Refined, strategy
@@ -66,6 +68,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     clock.lap("plan")
     to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
+    reported = False
     with _executor(config, simulate, store, to_run) as (execute, cpus):
         clock.lap("start")
         ready = time.time()
@@ -95,11 +98,12 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             clock.lap("tidy")
             store.close()  # the report needs the memory of ten million keys
             if joined.failed < len(plan):
-                report = _report(folder)
-                print("" if config.quiet else f"{report}{chosen.told()}\n\n", end="")
+                summary = _summarized(folder)
+                print("" if config.quiet else f"{summary}{chosen.told()}\n\n", end="")
+                reported = _reported(folder, record)
             clock.lap("report")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
-    _close(folder, joined)
+    _close(folder, joined, reported)
     return FAILED_POINTS if joined.failed else COMPLETE
 
 
@@ -184,7 +188,7 @@ def _set(value: Any) -> Any:
     return {key: _set(v) for key, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def _report(folder: Storage) -> str:
+def _summarized(folder: Storage) -> str:
     """Writes summary and map of the table in the folder; returns the closing table as text."""
     results = read_results(*folder.polars(RESULTS))
     with tempfile.TemporaryDirectory() as scratch:
@@ -196,6 +200,18 @@ def _report(folder: Storage) -> str:
         folder.write("summary.csv", summary.write_csv().encode())
         folder.write("map.svg", svg(panels(results, paired)))
         return table(results, paired)
+
+
+def _reported(folder: Storage, record: dict[str, Any]) -> bool:
+    """Writes the report; whether that went well: not being able to costs nobody a result."""
+    try:
+        manifest.write(folder, record)  # where the report, now or made again, finds what it says of the run
+        write_report(document(open_results(folder)), folder)
+        return True
+    except Exception as error:  # a mistake in the report is none of the sweep's
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"report: could not be written ({reason}); python -m sweep.report makes it again", file=sys.stderr)
+        return False
 
 
 def _executor(
@@ -240,13 +256,12 @@ def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
         print(f"store: {store.storage.url} could not be tidied ({error.strerror or error})", file=sys.stderr)
 
 
-def _close(folder: Storage, joined: Joined) -> None:
+def _close(folder: Storage, joined: Joined, reported: bool) -> None:
     for row in joined.failures[:10]:
         print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
-    name = "map.svg" if folder.names("map.svg") else ""
-    print(f"{'map' if name else 'results'}: {_shown(folder, name)}")
+    print(f"report: {_shown(folder, PAGE)}" if reported else f"results: {_shown(folder, '')}")
 
 
 def _shown(folder: Storage, name: str) -> str:

@@ -83,3 +83,10 @@ def verdict() -> pl.Expr:
         .otherwise(ok)
         .alias("verdict")
     )  # fmt: skip
+
+
+def totals(loads: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Loads summed up by policy and ``by``, sorted: the counts, and the most of each figure of MOST."""
+    counts = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained")
+    figures = [*(pl.col(name).sum() for name in counts), *(pl.col(name).max() for name in MOST)]
+    return loads.group_by("policy", *by).agg(figures).sort("policy", *by)

@@ -43,6 +43,29 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def pages(text: str) -> str:
+    """A value of iova_pages with its unit."""
+    return "1 page" if text == "1" else f"{text} pages"
+
+
+NAMES = {
+    "unmap_rate_per_s": "unmap rate per CPU",
+    "cpus": "CPUs",
+    "active_cpus": "active CPUs",
+    "iova_pages": "IOVA size",
+    "in_flight": "IOVAs in flight per CPU",
+    "unmap_burst": "unmaps a burst",
+    "costs": "costs of the machine",
+    "policy": "depot policy",
+    "hz": "HZ",
+}
+
+
+def named(column: str) -> str:
+    """A column in words, or as it is called."""
+    return NAMES.get(column, column)
+
+
 def listed(items: list[str]) -> str:
     """A list in a sentence: a, b and c."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""

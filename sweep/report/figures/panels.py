@@ -33,12 +33,13 @@ class Lattice:
 @dataclass(frozen=True)
 class Panel:
     """One map: ``codes`` (rates, cpus), the place of a cell's class in its column's styles, ABSENT where nothing was
-    run; ``dotted`` (rates, cpus), cells outside the range checked; ``unsafe``: the codes beyond the boundary."""
+    run; ``striped`` (rates, cpus), cells outside the range checked; ``border``: the code on the one side of the
+    boundary that is drawn and the codes on the other."""
 
     title: str
     codes: np.ndarray
-    dotted: np.ndarray | None = None
-    unsafe: tuple[int, ...] = ()
+    striped: np.ndarray | None = None
+    border: tuple[int, tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column]) ->
     """The figure; ``rows``: the name of each row of panels."""
     every = [panel for column in columns for panel in column.panels]
     marks = [NOT_RUN] * any((panel.codes == ABSENT).any() for panel in every)
-    marks += [UNCHECKED] * any(panel.dotted is not None and bool(panel.dotted.any()) for panel in every)
-    legends = list(dict.fromkeys((column.legend, column.styles) for column in columns))
+    marks += [UNCHECKED] * any(panel.striped is not None and bool(panel.striped.any()) for panel in every)
+    legends = _legends(columns)
     lines = max(len(styles) + bool(title) for title, styles in legends)
     below_in = 0.1 + 0.19 * (lines + len(marks) if len(legends) > 1 else math.ceil((lines + len(marks)) / 2))
     width, height = PANEL_IN[0] * len(columns) + 0.9, PANEL_IN[1] * len(rows) + 0.6 + below_in
@@ -79,10 +80,20 @@ def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column]) ->
     return figure
 
 
-def _legend(figure: Figure, title: str, styles: list[Style], left: float, alone: bool) -> None:
-    patches = [
-        Patch(facecolor=s.colour, hatch=s.hatch, edgecolor=s.line, lw=0.4, label=s.label) for s in styles if s.label
+def _legends(columns: list[Column]) -> list[tuple[str, list[Style]]]:
+    """Title and entries of each legend: one for columns with the same classes."""
+    found: dict[tuple[str, tuple[Style, ...]], set[int]] = {}
+    for column in columns:
+        occur = found.setdefault((column.legend, column.styles), set())
+        occur.update(code for panel in column.panels for code in np.unique(panel.codes).tolist())
+    return [
+        (title, [style for code, style in enumerate(styles) if code in occur or not style.optional])
+        for (title, styles), occur in found.items()
     ]
+
+
+def _legend(figure: Figure, title: str, styles: list[Style], left: float, alone: bool) -> None:
+    patches = [Patch(facecolor=s.colour, hatch=s.hatch, edgecolor=s.line, lw=0.4, label=s.label) for s in styles]
     figure.legend(
         handles=patches, loc="lower left", bbox_to_anchor=(0.01 + left, 0.0), ncols=2 if alone else 1, frameon=False,
         fontsize=8, handlelength=2.4, handleheight=1.2, title=title or None, title_fontsize=8, alignment="left",
@@ -100,11 +111,13 @@ def _draw(axis: Axes, lattice: Lattice, panel: Panel, styles: tuple[Style, ...])
         _fill(axis, boxes(panel.codes == code, x, y), style)
     lines = [[(a, y[0]), (a, y[-1])] for a in x[1:-1]] + [[(x[0], b), (x[-1], b)] for b in y[1:-1]]
     _stroke(axis, lines, "#ffffff", 0.6)
-    if panel.dotted is not None:
-        _fill(axis, boxes(panel.dotted, x, y), UNCHECKED)
-    border = boundary(np.isin(panel.codes, panel.unsafe), panel.codes, x, y)
-    _stroke(axis, border, "#ffffff", 3.6)
-    _stroke(axis, border, "#000000", 1.8)
+    if panel.striped is not None:
+        _fill(axis, boxes(panel.striped, x, y), UNCHECKED)
+    if panel.border is not None:
+        unsafe, safe = panel.border
+        border = boundary(panel.codes == unsafe, np.isin(panel.codes, safe), x, y)
+        _stroke(axis, border, "#ffffff", 3.6)
+        _stroke(axis, border, "#000000", 1.8)
     _ticks(axis, lattice)
 
 
@@ -134,11 +147,10 @@ def boxes(mask: np.ndarray, x: list[float], y: list[float]) -> list[tuple[float,
     return found
 
 
-def boundary(unsafe: np.ndarray, codes: np.ndarray, x: list[float], y: list[float]) -> list[list[tuple[float, float]]]:
-    """The edges between cells that are unsafe and cells known not to be, both (rates, cpus), as short lines."""
-    known = codes != ABSENT
-    across = (unsafe[:, 1:] != unsafe[:, :-1]) & known[:, 1:] & known[:, :-1]
-    along = (unsafe[1:] != unsafe[:-1]) & known[1:] & known[:-1]
+def boundary(unsafe: np.ndarray, safe: np.ndarray, x: list[float], y: list[float]) -> list[list[tuple[float, float]]]:
+    """The edges between unsafe and safe cells, masks (rates, cpus), as lines of two points."""
+    across = (unsafe[:, 1:] & safe[:, :-1]) | (safe[:, 1:] & unsafe[:, :-1])
+    along = (unsafe[1:] & safe[:-1]) | (safe[1:] & unsafe[:-1])
     upright = [[(x[j + 1], y[i]), (x[j + 1], y[i + 1])] for i, j in np.argwhere(across).tolist()]
     return upright + [[(x[j], y[i + 1]), (x[j + 1], y[i + 1])] for i, j in np.argwhere(along).tolist()]
 
@@ -151,10 +163,16 @@ def edges(centres: tuple[float, ...] | list[float]) -> list[float]:
     return [centres[0] / max(first, 1 / first), *middle, centres[-1] * max(last, 1 / last)]
 
 
-def _ticks(axis: Axes, lattice: Lattice) -> None:
-    cpus, rates = lattice.cpus, lattice.rates
+def cpu_ticks(axis: Axes, cpus: tuple[float, ...]) -> None:
+    """Ticks at CPU counts, the powers of two of many."""
     labelled = cpus if len(cpus) <= 8 else [c for c in cpus if math.log2(c).is_integer()] or cpus[::4]
-    axis.set_xticks(labelled, [f"{c:g}" for c in labelled])
+    axis.set_xticks(labelled, [f"{c:g}" for c in labelled], minor=False)
+    axis.set_xticks([], minor=True)
+
+
+def _ticks(axis: Axes, lattice: Lattice) -> None:
+    cpu_ticks(axis, lattice.cpus)
+    rates = lattice.rates
     decades = [r for r in rates if len(rates) <= 8 or _is_decade(r)] or rates[:: max(1, len(rates) // 4)]
     axis.set_yticks(decades, [si(r) for r in decades])
     axis.minorticks_off()

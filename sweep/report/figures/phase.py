@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
 from sweep.aggregate import lowest
@@ -10,40 +9,18 @@ from sweep.document import Figure
 from sweep.pairs import CLASSES
 from sweep.report.answers.cells import class_cells, verdict_cells
 from sweep.report.answers.words import count, listed, si
-from sweep.report.figures.panels import ABSENT, Column, Lattice, Panel, small_multiples
-from sweep.report.figures.style import CLASS_STYLES, NO_VERDICT, VERDICT_STYLES, Style, to_svg
+from sweep.report.figures.maps import alt_text, lattice_of, rows_of, spread
+from sweep.report.figures.panels import Column, Lattice, Panel, small_multiples
+from sweep.report.figures.style import CLASS_STYLES, NO_VERDICT, VERDICT_STYLES, to_svg
 from sweep.report.view import View
 from workers.schema import VERDICTS
-
-NEVER_RUN = "not run"
-
-
-def lattice_of(cells: pl.DataFrame) -> Lattice:
-    """The CPUs and rates of all panels."""
-    cpus, rates = (tuple(cells[name].unique().sort().to_list()) for name in ("cell_cpus", "cell_rate"))
-    return Lattice(cpus, rates)
-
-
-def rows_of(cells: pl.DataFrame) -> list[str]:
-    """The names of the rows of panels, from small IOVAs to large."""
-    return cells.select("size_order", "size_row").unique().sort("size_order")["size_row"].to_list()
-
-
-def spread(cells: pl.DataFrame, lattice: Lattice, codes: pl.Series) -> np.ndarray:
-    """Codes of cells as an array (rates, cpus), ABSENT where there is none."""
-    grid = np.full((len(lattice.rates), len(lattice.cpus)), ABSENT)
-    at = [
-        np.searchsorted(a, cells[n].to_numpy()) for a, n in ((lattice.rates, "cell_rate"), (lattice.cpus, "cell_cpus"))
-    ]
-    grid[at[0], at[1]] = codes.to_numpy()
-    return grid
 
 
 def phase_map(view: View, policies: tuple[str, ...], name: str) -> Figure:
     """Verdicts of these policies, the boundary of soft lockups drawn."""
     cells = verdict_cells(view.loads).filter(pl.col("policy").is_in(policies))
     lattice, rows = lattice_of(cells), rows_of(cells)
-    styles = _with_unknown(VERDICT_STYLES, cells["verdict"])
+    styles = (*VERDICT_STYLES.values(), NO_VERDICT)
     columns = [
         Column(view.side(policy), styles, tuple(_verdicts(cells, lattice, policy, row) for row in rows))
         for policy in policies
@@ -56,27 +33,22 @@ def phase_map(view: View, policies: tuple[str, ...], name: str) -> Figure:
         name,
         _phase_title(view, counts),
         to_svg(name, lambda: small_multiples(lattice, rows, columns)),
-        _alt(rows, columns, said),
+        alt_text(rows, columns, said),
     )
-
-
-def _with_unknown(styles: dict[str, Style], found: pl.Series) -> tuple[Style, ...]:
-    """The classes, and one for cells that have none, where there are such."""
-    return (*styles.values(), *([NO_VERDICT] * (found.null_count() > 0)))
 
 
 def _verdicts(cells: pl.DataFrame, lattice: Lattice, policy: str, row: str) -> Panel:
     here = cells.filter(policy=policy, size_row=row)
     places = {verdict: code for code, verdict in enumerate(VERDICTS)}
     codes = here["verdict"].replace_strict(places, default=len(VERDICTS), return_dtype=pl.Int64)
-    dotted = spread(here, lattice, (here["unchecked"] > 0).cast(pl.Int64)) == 1
-    unsafe = VERDICTS.index("soft_lockup")
-    return Panel(_verdict_title(here), spread(here, lattice, codes), dotted, (unsafe,))
+    striped = spread(here, lattice, here["unchecked"].to_numpy()) > 0
+    border = places["soft_lockup"], (places["ok"], places["chained"])
+    return Panel(_verdict_title(here), spread(here, lattice, codes.to_numpy()), striped, border)
 
 
 def _verdict_title(here: pl.DataFrame) -> str:
     if here.is_empty():
-        return NEVER_RUN
+        return "not run"
     locked = here.filter(verdict="soft_lockup")
     if locked.height:
         cpus, rate = lowest(locked["cell_cpus"]) or 0, lowest(locked["cell_rate"]) or 0
@@ -113,9 +85,9 @@ def class_map(view: View) -> Figure | None:
     for row in rows:
         here = cells.filter(size_row=row)
         codes = here["class"].replace_strict(places, default=len(places), return_dtype=pl.Int64)
-        dotted = spread(here, lattice, (here["unchecked"] > 0).cast(pl.Int64)) == 1
-        panels.append(Panel(_class_title(here), spread(here, lattice, codes), dotted))
-    column = Column(f"{before} against {after}", _with_unknown(CLASS_STYLES, cells["class"]), tuple(panels))
+        striped = spread(here, lattice, here["unchecked"].to_numpy()) > 0
+        panels.append(Panel(_class_title(here), spread(here, lattice, codes.to_numpy()), striped))
+    column = Column(f"{before} against {after}", (*CLASS_STYLES.values(), NO_VERDICT), tuple(panels))
     sums = {name: int(cells[name].sum()) for name in CLASSES}
     said = [f"{count(sums[name], 'pair')} {style.label}" for name, style in CLASS_STYLES.items()]
     locked = sums["fixed"] + sums["locked_in_both"]
@@ -126,7 +98,7 @@ def class_map(view: View) -> Figure | None:
         else f"No scenario locks up, neither with {before} nor with {after}"
     )
     svg = to_svg("classes", lambda: small_multiples(lattice, rows, [column]))
-    return Figure("classes", title, svg, _alt(rows, [column], said))
+    return Figure("classes", title, svg, alt_text(rows, [column], said))
 
 
 def _class_title(here: pl.DataFrame) -> str:
@@ -141,17 +113,4 @@ def _class_title(here: pl.DataFrame) -> str:
         f"of {here['pairs'].sum():,} pairs " + ", ".join(parts)
         if parts
         else f"all {here['pairs'].sum():,} pairs safe in both"
-    )
-
-
-def _alt(rows: list[str], columns: list[Column], said: list[str]) -> str:
-    """What the panels show, in words: the sums, then panel by panel."""
-    each = [
-        f"{column.title}, {row}: {panel.title}"
-        for column in columns
-        for row, panel in zip(rows, column.panels, strict=True)
-    ]
-    return (
-        "Maps with the machine's CPUs to the right and the unmap rate of each active CPU upwards, both on log scales, a"
-        f" row an IOVA size. {'; '.join(said)}. {'. '.join(each)}."
     )

@@ -28,12 +28,14 @@ MAX_TEXT = 40
 
 @dataclass(frozen=True)
 class Style:
-    """How the cells of one class look: what the legend calls them, their colour, hatch and the hatch's colour."""
+    """How the cells of one class look: what the legend calls them, their colour, hatch and the hatch's colour; whether
+    the legend leaves it out where no cell has it."""
 
     label: str
     colour: str
     hatch: str = ""
     line: str = "#5c5c5c"
+    optional: bool = False
 
 
 VERDICT_STYLES = {
@@ -47,14 +49,14 @@ CLASS_STYLES = {
     "locked_in_both": Style("locked in both", "#7a1430", "xxxx", "#d8a0ad"),
     "broken_by_patch": Style("broken by the patch", "#000000", "++", "#ffd92f"),
 }
-NO_VERDICT = Style("failed or not known", "#ffffff", "----", "#8a8a8a")
+NO_VERDICT = Style("failed or not known", "#ffffff", "----", "#8a8a8a", optional=True)
+NO_VALUE = Style("no figure: failed, implied or not known", "#ffffff", "----", "#8a8a8a", optional=True)
 NOT_RUN = Style("not run", "#ededed", "\\\\\\\\", "#b5b5b5")
 UNCHECKED = Style("beyond what was checked against the reference machine", "none", "|||", "#222222")
 STEPS = ("#f7fbff", "#d6e5f4", "#abcfe6", "#6aaed6", "#3787c0", "#08458a")
 """Nothing, then five steps upwards."""
 
-LESS = "#f5dcae"
-"""Less than nothing, of what is added."""
+NOTHING, LESS = Style("none", STEPS[0]), Style("less than before", "#f5dcae", "////", "#b08a3c", optional=True)
 
 BEFORE, AFTER = "#b35806", "#2b5c9e"
 """Lines: before dashed, after solid."""
