@@ -23,6 +23,7 @@ from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
 from sweep.lab import lab, points_csv
+from sweep.report.page import figures
 from sweep.run import COMPLETE, FAILED_POINTS
 from sweep.storage import open_storage
 from sweep.task import Simulate

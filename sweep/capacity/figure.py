@@ -34,7 +34,7 @@ def headroom(findings: Sequence[Findings]) -> document.Figure:
         "Ring: the kernel that it has. Dot: with the fix. An arrow means that nothing unsafe was found; a place left of"
         f" x{LEAST:g}, that not even that is safe. The line at x1 is the load as it is."
     )
-    return document.Figure("headroom", title, to_svg(lambda: _draw(findings)), alt, note)
+    return document.Figure("headroom", title, to_svg("headroom", lambda: _draw(findings)), alt, note)
 
 
 def _draw(findings: Sequence[Findings]) -> Drawing:
@@ -64,4 +64,6 @@ def _mark(axes: Axes, line: Line, place: int, colour: str, filled: bool) -> None
     marker = ">" if line.headroom.unsafe is None else "o"
     face = colour if filled else "#ffffff"
     size = 7.0 if filled else 11.0
-    axes.plot([_at(line)], [place], marker, markersize=size, color=colour, markerfacecolor=face, zorder=3 if filled else 2)
+    axes.plot(
+        [_at(line)], [place], marker, markersize=size, color=colour, markerfacecolor=face, zorder=3 if filled else 2
+    )
