@@ -49,7 +49,7 @@ def _draw(findings: Sequence[Findings]) -> Drawing:
     axes.set_xscale("log", base=2)
     axes.set_xlim(NONE_AT / 1.4, MOST * 1.4)
     ticks = [factor(step) for step in LADDER]
-    axes.set_xticks([NONE_AT, *ticks], ["none", *(f"x{tick:g}" for tick in ticks)])
+    axes.set_xticks([NONE_AT, *ticks], ["none", *(f"x{tick:g}" if tick >= 1 else f"x1/{1 / tick:g}" for tick in ticks)])
     axes.set_yticks(range(len(findings)), [shown(found.host.name) for found in findings])
     axes.set_ylim(len(findings) - 0.5, -0.5)
     axes.set_xlabel("Unmap rate that is safe, as a multiple of today's")
@@ -63,7 +63,5 @@ def _at(line: Line) -> float:
 def _mark(axes: Axes, line: Line, place: int, colour: str, filled: bool) -> None:
     marker = ">" if line.headroom.unsafe is None else "o"
     face = colour if filled else "#ffffff"
-    size = 7.0 if filled else 11.0
-    axes.plot(
-        [_at(line)], [place], marker, markersize=size, color=colour, markerfacecolor=face, zorder=3 if filled else 2
-    )
+    size, above = (7.0, 3) if filled else (11.0, 2)
+    axes.plot([_at(line)], [place], marker, markersize=size, color=colour, markerfacecolor=face, zorder=above)
