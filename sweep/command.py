@@ -6,11 +6,13 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from sweep.cli import BAD_INPUT, INTERRUPTED
 from sweep.config import Library
 from sweep.storage import Storage
+from sweep.storage.names import PART
 from workers.schema import ScenarioError
 
 
@@ -22,10 +24,15 @@ class Parser(argparse.ArgumentParser):
         raise ScenarioError(f"{message}; see --help")
 
 
-def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted."""
+def start(name: str, run: Callable[[list[str]], int]) -> NoReturn:
+    """The command as a process: its exit code; SIGTERM interrupts it as Ctrl-C does."""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell has its background jobs ignore it
         signal.signal(number, signal.default_int_handler)
+    sys.exit(exit_code(name, run, sys.argv[1:]))
+
+
+def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted."""
     try:
         return run(argv)
     except ScenarioError as error:
@@ -37,12 +44,21 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> in
 
 
 def refuse_foreign(folder: Storage, own: tuple[str, ...]) -> None:
-    """Raises ScenarioError where a command's folder holds files that it would not write."""
-    foreign = [name for name, _ in folder.names() if name not in own]
-    if foreign:
-        raise ScenarioError(
-            f"output: {folder.url} holds {foreign[0]}, which is none of this command's; give an empty or a new folder"
-        )
+    """Raises ScenarioError where a command's folder holds anything but its ``own`` files, or begins of them."""
+    wanted = {name.partition("/")[0] for name in own}
+    for name in _top(folder):
+        if name not in wanted and not name.endswith(PART):
+            raise ScenarioError(
+                f"output: {folder.url} holds {name}, which is none of this command's; give an empty or a new folder"
+            )
+
+
+def _top(folder: Storage) -> list[str]:
+    """What lies in a folder; of a local one no deeper, which may be the root of everything."""
+    if "://" in folder.url:
+        return sorted({name.partition("/")[0] for name, _ in folder.names()})
+    path = Path(folder.url)
+    return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
 
 
 def write(folder: Storage, files: dict[str, bytes]) -> None:

@@ -64,11 +64,6 @@ class Lab:
         url = self.store.storage.url
         raise ScenarioError(f"store: files in {url} go missing while it is used; what is left is kept")
 
-    def to_run(self, scenarios: Sequence[Scenario]) -> list[Scenario]:
-        """Those of a batch that the store does not hold."""
-        plan = TablePlan(to_columns(list(scenarios)), self.library.depot)
-        return [scenarios[int(n)] for some in missing(plan, windows(len(plan)), self.store) for n in some]
-
     def close(self) -> None:
         """Stops what was started."""
         self._started.close()

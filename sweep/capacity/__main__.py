@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from sweep import THREADS
 
 os.environ.update(THREADS)  # before numpy and polars are imported; Ray's workers inherit it
 
 from sweep.capacity.cli import main
-from sweep.command import exit_code
+from sweep.command import start
 
 if __name__ == "__main__":
-    sys.exit(exit_code("sweep.capacity", main, sys.argv[1:]))
+    start("sweep.capacity", main)

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from sweep.capacity import cli
-from sweep.capacity.__main__ import main as entry
 from sweep.capacity.cli import FILES, main
 from sweep.command import exit_code
 from sweep.compose import compose
@@ -137,7 +136,7 @@ def test_hosts_of_one_s_own(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_real_model_on_a_tiny_host() -> None:
     argv = [fleet("tiny,5.15,4,8,1000,32,"), "--inline", "--output", "out", "--horizon-s", "0.05", "--quiet"]
-    assert exit_code("sweep.capacity", entry, argv) == 0
+    assert main(argv) == 0
     (row,) = pl.read_csv("out/capacity.csv").to_dicts()
     assert (row["before_verdict"], row["after_verdict"], row["would_help"]) == ("ok", "ok", "not needed")
     assert row["before_memory_peak_bytes"] > 4 * 12 * 2048
