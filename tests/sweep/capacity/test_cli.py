@@ -54,6 +54,16 @@ def test_again_it_runs_nothing_and_writes_the_same_bytes(capsys: pytest.CaptureF
     assert "re-used" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("ray_of_two")
+def test_the_same_report_inline_and_on_ray() -> None:
+    for where in (["--inline"], []):
+        folder = "inline" if where else "ray"
+        argv = [fleet("tiny,5.15,4,8,1000,32,"), *where, "--horizon-s", "0.02", "--output", folder, "--quiet"]
+        assert main([*argv, "--store", f"{folder}-store"]) == 0
+    for name in ("capacity.csv", "runs.csv"):
+        assert Path("ray", name).read_bytes() == Path("inline", name).read_bytes()
+
+
 def test_every_run_can_be_made_again_by_its_id(capsys: pytest.CaptureFixture[str]) -> None:
     main([fleet("web,5.15,16,8,1000,64,"), "--inline", "--output", "out", "--quiet"], LOCKS)
     ids = pl.read_csv("out/runs.csv")["id"].to_list()
