@@ -133,11 +133,20 @@ def _over(layers: list[Mapping[str, Any]]) -> dict[str, Any]:
             out[column] = value
             out.pop({RATE: PERIOD, PERIOD: RATE}.get(column, ""), None)
     if RATE in out:
-        rate = check_value(RATE_COLUMN, out.pop(RATE))
-        if "unmap_burst" not in out:
-            raise ScenarioError("unmap_burst: missing; it has no default")
-        out[PERIOD] = 1e6 * check_value(_BY_NAME["unmap_burst"], out["unmap_burst"]) / rate
+        out[PERIOD] = _period_us(out.pop(RATE), out.get("unmap_burst"))
     return out
+
+
+def _period_us(rate: Any, burst: Any) -> float:
+    """The period of bursts at a rate; raises ScenarioError for one that no period gives."""
+    per_s = check_value(RATE_COLUMN, rate)
+    if burst is None:
+        raise ScenarioError("unmap_burst: missing; it has no default")
+    unmaps, period = check_value(_BY_NAME["unmap_burst"], burst), _BY_NAME[PERIOD]
+    if not period.low <= 1e6 * unmaps / per_s <= period.high:
+        slowest, fastest = 1e6 * unmaps / period.high, 1e6 * unmaps / period.low
+        raise ScenarioError(f"{RATE}: {per_s:g} was given; in bursts of {unmaps} allowed is {slowest:g} to {fastest:g}")
+    return 1e6 * unmaps / per_s
 
 
 def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -64,6 +64,7 @@ def test_kernels_and_their_fixes() -> None:
         ([HEADER, ROW, "b,5.14,16,8,1000,64"], "row 2, column kernel: '5.14' was given; allowed are 5.15, 5.15+fix"),
         ([HEADER, "a,5.15,x,8,1000,64"], "row 1, column cpus: 'x' was given; allowed is a whole number from 1"),
         ([HEADER, "a,5.15,16,8,0,64"], "row 1, column unmap_rate_per_s: '0' was given; allowed is"),
+        ([HEADER, "a,5.15,16,8,1e9,64"], "row 1, column unmap_rate_per_s: 1e+09 was given; in bursts of 8 allowed is"),
         ([HEADER, "a,5.15,16,65,1000,64"], "row 1, column unmap_burst: 65 was given; allowed is at most in_flight"),
         ([HEADER, "a,5.15,16,8,,64"], "row 1, column burst_period_us: missing"),
         ([HEADER, "a,5.15,16,,1000,64"], "row 1, column unmap_burst: missing"),
