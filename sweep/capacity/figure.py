@@ -24,8 +24,9 @@ NONE_AT = LEAST / 2
 
 def headroom(findings: Sequence[Findings]) -> document.Figure:
     """A row a host class: a ring where its kernel stands, a dot where the fix does, on factors of today's load."""
-    short = [found.host.name for found in findings if (found.now.headroom.safe or 0.0) < 1]
-    title = f"{len(short)} of {count(len(findings), 'host class', 'host classes')} have no headroom as they are"
+    short = sum((found.now.headroom.safe or 0.0) < 1 for found in findings)
+    of = count(len(findings), "host class", "host classes")
+    title = f"Not safe at today's rate as they are: {short} of {of}" if short else "All are safe at today's rate"
     alt = "; ".join(
         f"{found.host.name}: {words.headroom(found.now)} as it is, {words.headroom(found.after)} with the fix"
         for found in findings
