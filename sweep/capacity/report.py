@@ -225,8 +225,9 @@ def _reading(horizon_s: float) -> Iterator[str]:
         " for 6.1. 5.15+fix and 6.12 have it already."
     )
     yield (
-        "Safe means no soft lockup (20 s in the softirq); 'safe, chains' that the flush timer runs again and again"
-        f" without letting go, but comes to an end. Each verdict comes from {horizon_s:g} s of virtual time."
+        "Safe means that a soft lockup (20 s in the softirq) is less likely than not within exposure_s, an hour by"
+        " default; 'safe, chains' that the flush timer runs again and again without letting go, but comes to an end."
+        f" Each verdict is extrapolated from {horizon_s:g} s of virtual time."
     )
     yield (
         "Headroom is the largest factor by which the unmap rate may grow such that every rate tested at or below it is"
@@ -257,7 +258,8 @@ def _reading(horizon_s: float) -> Iterator[str]:
         " domain, all of them alike."
     )
     yield (
-        "Lockups a year are extrapolated: the model's expected soft lockups an hour (with its interval) x machines x"
-        " domains x hours a year under this load. The bounds of host classes are added up, the widest that the sum"
-        " can be. A machine that has locked up is taken to be back under the load at once."
+        "Lockups a year are extrapolated: the model's expected soft lockups an hour, with the 90 % interval that it"
+        " gives, x machines x domains x hours a year under this load. The ends of the host classes' intervals are added"
+        " up, which is wider than an interval of the sum. A machine that locked up counts as back under the load at"
+        " once, so a class that is always locked up has as many as there are times 20 s."
     )

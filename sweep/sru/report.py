@@ -7,6 +7,7 @@ from typing import Any
 
 from sweep.capacity import words
 from sweep.capacity.fleet import HostClass
+from sweep.capacity.totals import BOUNDS, HAZARD, Estimate
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 from sweep.report.answers.words import seconds, si
 from sweep.sru import probes
@@ -98,7 +99,16 @@ def _demand(host: HostClass) -> str:
 
 
 def _expected(one: Measured) -> Table:
-    names = ("Kernel", "Verdict", "Callback, p50", "p99", "Longest", "Longest stay", "Soft lockups an hour", "Run")
+    names = (
+        "Kernel",
+        "Verdict",
+        "Callback, p50",
+        "p99",
+        "Longest",
+        "Longest stay",
+        "Soft lockups an hour (90 %)",
+        "Run",
+    )
     columns = tuple(Column(name, name not in (*names[:2], "Run")) for name in names)
     rows = tuple((label, *_timing(one[label]), one[label]["id"]) for label in POLICIES)
     return Table(f"{one.host.name}: to expect", columns, rows)
@@ -106,7 +116,7 @@ def _expected(one: Measured) -> Table:
 
 def _timing(row: dict[str, Any]) -> tuple[str, ...]:
     times = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
-    hazard = words.count(row["soft_lockup_hazard_per_hour"])
+    hazard = words.estimate(Estimate(*(row[name] for name in (HAZARD, *BOUNDS))))
     return (words.VERDICTS[row["verdict"]], *(seconds(row[name] / 1e3) for name in times), hazard)
 
 
