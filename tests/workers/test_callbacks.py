@@ -35,7 +35,8 @@ def test_nothing_finished():
 
 def test_a_steady_lane_goes_on_as_in_its_last_windows():
     """Lane 0 was steady from 20 to 40 ms and not simulated to 100: what ended in those 20 ms counts four times."""
-    found = of(spans((0, 10, 15), (0, 1, 25), (0, 2, 35), (1, 5, 50)), simulated_ms=(40.0, 0.0), steady_ms=(20.0, np.inf))
+    finished = spans((0, 10, 15), (0, 1, 25), (0, 2, 35), (1, 5, 50))
+    found = of(finished, simulated_ms=(40.0, 0.0), steady_ms=(20.0, np.inf))
     assert found["callback_count"].tolist() == [9, 1]
     assert found["callback_mean_ms"][0] == pytest.approx((10 + 4 * 1 + 4 * 2) / 9)
     assert found["callback_p50_ms"].tolist() == [2, 5]
