@@ -100,7 +100,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             if joined.failed < len(plan):
                 summary = _summarized(folder)
                 print("" if config.quiet else f"{summary}{chosen.told()}\n\n", end="")
-                reported = _reported(folder, record)
+                reported = config.report and _reported(folder, record)
             clock.lap("report")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined, reported)

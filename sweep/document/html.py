@@ -30,8 +30,10 @@ def to_html(document: Document) -> str:
 {style}</style>
 </head>
 <body>
-{_contents(document.sections)}<main>
+<header>
 <h1>{title}</h1>
+</header>
+{_contents(document.sections)}<main>
 {"".join(map(_block, document.lead))}{"".join(_section(*each) for each in enumerate(document.sections, 1))}</main>
 </body>
 </html>

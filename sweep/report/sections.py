@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from sweep.document import Block, Bullets, Section
+from sweep.document import Block, Bullets, Paragraph, Section
 from sweep.report.answers import findings
 from sweep.report.answers.telling import TimeSeries
 from sweep.report.chapters import callbacks, failures, knobs, maps, over_time, price, safe_rates
@@ -16,6 +16,8 @@ from workers.series import time_series
 def lead(results: Results) -> tuple[Block, ...]:
     """What a reader who stops there should know: the safe rates, and what the patch does and does not."""
     view = view_of(results)
+    if not _decided(view):
+        return (Paragraph("No scenario of this sweep has a verdict, so nothing can be said of any machine."),)
     return (*safe_rates.lead(view), Bullets(tuple(_said(view))))
 
 

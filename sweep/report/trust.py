@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from sweep.document import Block, Bullets, Code, Column, Paragraph, Section, Table
+from sweep.pairs import varying
 from sweep.refine.search import CELLS, RUN
 from sweep.report.agreement import Agreement, agreement
 from sweep.report.answers.words import count, listed, seconds, share
@@ -24,7 +25,7 @@ def trust(results: Results, measured: Agreement | None = None) -> Section:
     blocks = (
         *_compared(str(manifest["versions"]["model"]), measured or agreement()),
         *_cells(results.table, manifest),
-        _seeds(manifest["seeds"]),
+        _seeds(results.table, manifest["seeds"]),
         *_cost(manifest),
         _versions(manifest),
         Paragraph("The command that made these results; with the same versions it makes the same bytes again:"),
@@ -111,14 +112,24 @@ def _audit(refinement: dict[str, int] | None) -> list[Block]:
     ]
 
 
-def _seeds(seeds: list[int]) -> Block:
+def _seeds(table: pl.LazyFrame, seeds: list[int]) -> Block:
+    """How much chance there is in a verdict."""
     if len(seeds) == 1:
         return Paragraph(
             f"One seed, {seeds[0]}: how much chance there is in a verdict shows only a sweep with several"
             " (grid.seed=[0,1,2])."
         )
     named = listed([str(seed) for seed in seeds]) if len(seeds) <= MOST_SEEDS else f"{len(seeds)} of them"
-    return Paragraph(f"Seeds: {named}. Every figure is the worst over them.")
+    content = [name for name in varying(table) if name != "seed"]
+    ran = table.filter(cell=RUN).drop_nulls("verdict")
+    alike = ran.group_by("policy", *content).agg(pl.len(), pl.n_unique("verdict").alias("verdicts"))
+    repeated = alike.filter(pl.col("len") > 1).select(pl.len(), (pl.col("verdicts") > 1).sum()).collect()
+    every, differing = repeated.row(0)
+    chance = (
+        f" Of {count(every, 'scenario')} run with more than one of them, {differing:,} ({share(differing, every)}) came"
+        " to another verdict with another seed."
+    )
+    return Paragraph(f"Seeds: {named}. Every figure is the worst over them.{chance if every else ''}")
 
 
 def _cost(manifest: dict[str, Any]) -> list[Block]:

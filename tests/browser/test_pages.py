@@ -20,7 +20,7 @@ from tests.sweep.report.manifests import manifest
 WIDTHS = (360, 1280)
 PAGES = ("report/report.html", "everywhere.html")
 ELEMENTS = re.compile(
-    "html|head|meta|title|style|body|nav|main|section|div|h1|h2|p|ol|ul|li|a|pre"
+    "html|head|meta|title|style|body|header|nav|main|section|div|h1|h2|p|ol|ul|li|a|pre"
     "|table|caption|thead|tbody|tr|th|td|figure|figcaption|img"
 )
 """All that the renderer makes."""

@@ -20,7 +20,8 @@ from tests.sweep.storage.s3_service import Bucket, bucket
 
 FILES = ["manifest.json", "map.svg", "report.html", "report.md"]
 FILES += ["results.parquet", "status.json", "summary.csv", "summary.parquet"]
-TWO_CHUNKS = ("executor=inline", "grid.cpus=4", "grid.horizon_s=0.2", "grid.seed={start: 1, stop: 100, num: 100}")
+SEEDS = "grid.seed={start: 1, stop: 100, num: 100}"
+TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.horizon_s=0.2", SEEDS)
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_workers_put_each_chunk_once(made: Bucket, monkeypatch: pytest.MonkeyPat
         assert not [name for name, content in read.items() if secret in content]
 
     made.requests.clear()
-    assert "12 of 12 points re-used, 0 to run" in sweep(made, "again", "executor=inline")[1]
+    assert "12 of 12 points re-used, 0 to run" in sweep(made, "again", "executor=inline", "report=false")[1]
     assert chunks(made, "PUT") == []
     assert whole.read("again/results.parquet") == whole.read("x/results.parquet")
 

@@ -15,7 +15,7 @@ CACHED, MIXED, OVERSIZE = "cached", "mixed", "oversize"
 KINDS = {
     CACHED: f"IOVAs of up to {RCACHE_MAX_PAGES} pages",
     MIXED: f"mixes of IOVAs up to and over {RCACHE_MAX_PAGES} pages",
-    OVERSIZE: f"IOVAs over {RCACHE_MAX_PAGES} pages alone",
+    OVERSIZE: f"IOVAs over {RCACHE_MAX_PAGES} pages alone, which never enter the depot",
 }
 """Whether the rcache, and with it the depot, holds the IOVAs of a load: all, some or none of them."""
 
@@ -35,15 +35,14 @@ def compared(loads: pl.DataFrame, paired: Paired, before: str, after: str) -> li
     pairs = kind_of(paired.loads.filter(before=before, after=after))
     if pairs.is_empty():
         return [f"No scenario was run under both {before} and {after}, so nothing can be said of the patch."]
-    return [
-        _in_all(pairs, before, after),
-        *(
-            _of_kind(pairs.filter(kind=kind), KINDS[kind], before, after)
-            for kind in KINDS
-            if (pairs["kind"] == kind).any()
-        ),
-        *_many_cpus(kind_of(loads).filter(kind=CACHED, policy=after), loads, after),
-    ]
+    kinds = kind_of(loads)
+    said = [_in_all(pairs, before, after)]
+    for kind, words in KINDS.items():
+        here = pairs.filter(kind=kind)
+        chain = [int(kinds.filter(kind=kind, policy=policy)["chained"].sum()) for policy in (before, after)]
+        if here.height:
+            said.append(_of_kind(here, words, (chain[0], chain[1])))
+    return said + _many_cpus(kinds.filter(kind=CACHED, policy=after), loads, after)
 
 
 def _in_all(pairs: pl.DataFrame, before: str, after: str) -> str:
@@ -56,22 +55,24 @@ def _in_all(pairs: pl.DataFrame, before: str, after: str) -> str:
     return f"Of {count(every, 'pair')} {locked:,} lock up with {before}{f': {fixes}' if locked else ''}; {worse}."
 
 
-def _of_kind(pairs: pl.DataFrame, words: str, before: str, after: str) -> str:
-    """The pairs of one of KINDS."""
+def _of_kind(pairs: pl.DataFrame, words: str, chain: tuple[int, int]) -> str:
+    """The pairs of one of KINDS; ``chain``: how many scenarios chain before and after."""
     every, fixed, broken, both = (int(pairs[n].sum()) for n in ("pairs", "fixed", "broken_by_patch", "locked_in_both"))
-    start = f"With {words} ({_sizes(pairs)}; {count(every, 'pair')}): "
+    start = f"With {words} ({_sizes(pairs)}; {count(every, 'pair')}):"
+    chains = f" {chain[0]:,} chain before, {chain[1]:,} after." if any(chain) else ""
     if not fixed + broken + both:
-        return start + "nothing locks up, before or after."
+        return f"{start} nothing locks up, before or after.{chains}"
     parts = []
-    if fixed:
-        parts.append(f"fixed all {fixed:,} that lock up" if not both else f"fixed {fixed:,} of {fixed + both:,}")
-    if both:
-        at = pairs.filter(pl.col("locked_in_both") > 0)
-        parts.append(f"not fixed {f'{both:,}' if fixed else f'any of {both:,}'}, from {lowest(at['cpus'])} CPUs on")
+    if not both:
+        parts.append(f"all {fixed:,} that lock up are fixed" if fixed else "none locks up before")
+    else:
+        since = f"from {lowest(pairs.filter(pl.col('locked_in_both') > 0)['cpus'])} CPUs on"
+        some = f"{fixed:,} of {fixed + both:,} that lock up are fixed, the others lock up in both {since}"
+        parts.append(some if fixed else f"none of {both:,} that lock up is fixed, {since}")
     if broken:
-        parts.append(f"broken {broken:,}, from {lowest(pairs.filter(pl.col('broken_by_patch') > 0)['cpus'])} CPUs on")
-    unchanged = " The patch changes no verdict of these." if not fixed + broken else ""
-    return f"{start}{listed(parts)}.{unchanged}"
+        since = f"from {lowest(pairs.filter(pl.col('broken_by_patch') > 0)['cpus'])} CPUs on"
+        parts.append(f"{broken:,} lock up only after, {since}")
+    return f"{start} {'; '.join(parts)}.{chains}"
 
 
 def _sizes(pairs: pl.DataFrame) -> str:

@@ -17,6 +17,9 @@ from workers.schema import parse_iova_pages
 MOST_LEVELS = 24
 """Levels of a feature; of more values neighbours share one."""
 
+LEAST_SCENARIOS = 30
+"""Of fewer a rule would say more about the choice of points than about the kernel."""
+
 LARGEST, SPACE = "largest IOVA", "address space in flight"
 NOT_FEATURES = ("iova_pages", "seed", "horizon_s", "costs")
 
@@ -54,10 +57,12 @@ def rules_of(table: pl.LazyFrame, policy: str) -> Rules:
     counted = decided.group_by(raw).agg(
         pl.len().cast(pl.Int64).alias("rows"), (pl.col("verdict") == "soft_lockup").sum().cast(pl.Int64).alias("locked")
     )
+    if not total:
+        return Rules(policy, 0, 0, (), 0, 0)
     cells = _with_sizes(counted.sort(raw).collect())
-    features = [name for name in (LARGEST, SPACE, *names) if cells[name].n_unique() > 1]
+    features = [name for name in (LARGEST, *names, SPACE) if cells[name].n_unique() > 1]
     rows, locked = cells["rows"].to_numpy(), cells["locked"].to_numpy()
-    if not locked.sum() or not features:
+    if not locked.sum() or not features or rows.sum() < LEAST_SCENARIOS:
         return Rules(policy, int(rows.sum()), int(locked.sum()), (), 0, 0)
     axes = [_axis(cells[name]) for name in features]
     levels = np.column_stack([level for level, _, _ in axes])

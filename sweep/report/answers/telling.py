@@ -20,12 +20,11 @@ from workers.task import estimate_seconds
 TimeSeries = Callable[[Columns], Columns]
 """Scenario and depot columns of one row, shapes (1,), to its time series: see ``workers.series``."""
 
-MOST_ESTIMATED_S = 0.5
-"""Of ``workers.task.estimate_seconds``, both sides together. A scenario alone takes some twenty to thirty times its
-share of a batch, so this is about 10 s; of a longer scenario the beginning is shown."""
+MOST_SHOWN_S = 1.0
+"""Of virtual time. A scenario alone takes a few seconds for it, on any number of CPUs up to some hundred."""
 
-LEAST_SHOWN_S = 0.2
-"""Of virtual time: less shows nothing."""
+MOST_ESTIMATED_S = 1.0
+"""Of ``workers.task.estimate_seconds``, both sides together: larger machines are left to ``point=ID``."""
 
 CHOICE = {
     "fixed": "Of the scenarios that the patch fixes",
@@ -63,18 +62,19 @@ def telling(results: Results, shown: tuple[str, ...], classes: pl.DataFrame, tim
         return f"Not simulated again: {error}."
     numbers = np.arange(rows.height)
     scenarios = {"id": plan.ids(numbers), **plan.rows(numbers)}
-    shown_s = scenarios["horizon_s"] * min(1.0, MOST_ESTIMATED_S / float(estimate_seconds(scenarios).sum()))
-    if shown_s.max() < min(LEAST_SHOWN_S, scenarios["horizon_s"].max()):
+    scenarios["horizon_s"] = np.minimum(scenarios["horizon_s"], MOST_SHOWN_S)
+    if estimate_seconds(scenarios).sum() > MOST_ESTIMATED_S:
         ids = ", ".join(rows["id"])
         return (
             f"Not simulated again, as it would take long; python -m sweep output={results.url} point=ID does, of {ids}."
         )
-    scenarios["horizon_s"] = shown_s
     series = {
         policy: pl.DataFrame(time_series({name: values[at : at + 1] for name, values in scenarios.items()}))
         for at, policy in enumerate(rows["policy"])
     }
-    return Telling(chosen, float(shown_s.max()), {row["policy"]: row for row in rows.iter_rows(named=True)}, series)
+    return Telling(
+        chosen, float(scenarios["horizon_s"].max()), {row["policy"]: row for row in rows.iter_rows(named=True)}, series
+    )
 
 
 def _chosen(table: pl.LazyFrame, shown: tuple[str, ...], classes: pl.DataFrame) -> tuple[str, pl.DataFrame]:

@@ -26,8 +26,8 @@ def seconds(value: float | None) -> str:
     if value == float("inf"):
         return "never"
     if value < 1:
-        return f"{1e3 * value:.3g} ms"
-    return f"{value:.3g} s" if value < 120 else f"{value / 60:.3g} min"
+        return "0" if value == 0 else f"{1e3 * value:.3g} ms" if value >= 1e-3 else f"{1e6 * value:.3g} µs"
+    return f"{value:.3g} s" if value < 120 else f"{value / 60:.3g} min" if value < 7200 else f"{value / 3600:,.3g} h"
 
 
 def share(part: float, whole: float) -> str:

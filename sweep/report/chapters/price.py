@@ -11,9 +11,9 @@ from workers.schema import RCACHE_BINS, ScenarioError
 
 PARTS = (
     "Peak memory is that of the CPUs' magazines, the depot's, the struct iovas and the flush queues, each at its peak,"
-    " times domains. What a depot keeps for good is what nothing ever gives back: an array all it has room for, a trimmed"
-    " list its threshold of magazines, each with the struct iovas of its IOVAs; that is in each bin and domain, and"
-    f" there are {RCACHE_BINS} bins."
+    " times domains. What a depot keeps for good is what nothing ever gives back: an array all it has room for, a"
+    " trimmed list its threshold of magazines, each with the struct iovas of its IOVAs; that is in each bin and domain,"
+    f" and there are {RCACHE_BINS} bins."
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from sweep.document import Block, Column, Paragraph, Section, Table
+from sweep.document import Block, Column, Section, Table
 from sweep.report.answers.safe_rate import safe_rates
 from sweep.report.answers.words import listed, mib, si
 from sweep.report.view import View
@@ -26,8 +26,6 @@ DEFINITION = (
 def lead(view: View) -> list[Block]:
     """The table, shortened where it is long."""
     rows = _rows(view)
-    if not rows:
-        return [Paragraph("No scenario of this sweep has a verdict, so there is no safe rate to tell.")]
     shown = _merged(rows) if len(rows) > FULL_ROWS else rows
     return [_table(view, shown, "Highest safe unmap rate")]
 
@@ -98,7 +96,7 @@ def _cells(view: View, row: dict[str, Any], ratio: bool, bands: bool) -> tuple[s
     for side in sides:
         achieved = side and side["achieved_per_s"]
         cells += [safe_text(side), "–" if achieved is None else si(achieved)]
-    cells += [ratio_text(*sides)] * ratio
+    cells += [ratio_text(*sides)] if ratio else []
     cells.append(" → ".join(f"{side['chained']:,}" if side else "–" for side in sides))
     cells.append(" → ".join(mib(side and side["memory_peak_bytes"]) for side in sides))
     cells += ["; ".join(filter(None, map(_bands_text, view.shown, sides)))] * bands
@@ -118,14 +116,15 @@ def safe_text(side: dict[str, Any] | None) -> str:
 
 
 def ratio_text(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
-    """After over before: a bound where one of them has no unsafe cell, words where one of them has no safe rate."""
+    """After over before: a bound where one of them has no unsafe cell, words where one of them has no safe rate, a dash
+    where neither has one or the other, or where one is not known."""
     if before is None or after is None or "undecided" in (before["stop"], after["stop"]):
         return "–"
     if before["safe_per_s"] is None or after["safe_per_s"] is None:
         both = before["safe_per_s"] is None and after["safe_per_s"] is None
-        return "none in both" if both else "from none" if before["safe_per_s"] is None else "to none"
+        return "–" if both else "from none" if before["safe_per_s"] is None else "to none"
     if before["stop"] == after["stop"] == "":
-        return "no unsafe cell in both"
+        return "–"
     bound = "≥ " if after["stop"] == "" else "≤ " if before["stop"] == "" else ""
     return f"{bound}{after['safe_per_s'] / before['safe_per_s']:.3g}"
 

@@ -7,14 +7,13 @@ import math
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sweep.aggregate import highest, lowest
 from sweep.document import Figure
 from sweep.report.answers.callbacks import RCU_STALLS_S, SOFT_LOCKUP_S, by_machine, rearm_ms
 from sweep.report.answers.words import listed, seconds
 from sweep.report.figures.maps import rows_of
-from sweep.report.figures.panels import PANEL_IN, cpu_ticks
+from sweep.report.figures.panels import cpu_ticks, grid
 from sweep.report.figures.style import shown, to_svg
 from sweep.report.view import View
 
@@ -55,10 +54,9 @@ def percentiles(view: View) -> Figure | None:
     ]
 
     def draw() -> Drawing:
-        height = PANEL_IN[1] * len(rows) + 1.3
-        layout = ConstrainedLayoutEngine(rect=(0, 0.55 / height, 1, 1 - 0.55 / height), h_pad=0.05, w_pad=0.06)
-        figure = Drawing(figsize=(PANEL_IN[0] * len(view.shown) + 1.5, height), layout=layout)
-        axes = figure.subplots(len(rows), len(view.shown), sharex=True, sharey=True, squeeze=False)
+        figure, axes = grid(len(rows), len(view.shown), 0.5, 1.45)
+        axes[0][0].set_xscale("log", base=2)
+        axes[0][0].set_yscale("log")
         for j, policy in enumerate(view.shown):
             for i, row in enumerate(rows):
                 _panel(axes[i][j], found.filter(policy=policy, size_row=row))
@@ -70,6 +68,7 @@ def percentiles(view: View) -> Figure | None:
         ticks = {ms: text for ms, text in TICKS_MS.items() if span_ms[0] <= ms <= span_ms[1]}
         axes[0][0].set_yticks(list(ticks)[:: -(-len(ticks) // 6)], list(ticks.values())[:: -(-len(ticks) // 6)])
         axes[0][0].set_xlim(cpus[0] / 1.2, cpus[-1] * 1.2)
+        axes[0][0].set_yticks([], minor=True)
         cpu_ticks(axes[0][0], tuple(cpus))
         figure.legend(
             *axes[0][0].get_legend_handles_labels(),
@@ -93,9 +92,6 @@ def percentiles(view: View) -> Figure | None:
 
 
 def _panel(axis: Axes, here: pl.DataFrame) -> None:
-    axis.set_xscale("log", base=2)
-    axis.set_yscale("log")
-    axis.minorticks_off()
     for name, (label, colour, dashes, marker) in LINES.items():
         finished = here.filter(pl.col(name) > 0)  # 0 stands for no finished callback
         axis.plot(

@@ -20,12 +20,7 @@ def knob_bars(view: View, found: pl.DataFrame) -> Figure | None:
     knobs = order["knob"].to_list()
     sides = [p for p in (*view.shown, "") if shares.filter(policy=p).height]
     rows = {(row["policy"], row["knob"]): row for row in shares.iter_rows(named=True)}
-    said = []
-    for policy in [p for p in sides if p]:
-        top = shares.filter(policy=policy).row(0, named=True)
-        part = share(top["crossing"], top["lines"])
-        said.append(f"{named(top['knob'])} with {policy} ({part} of its lines cross)")
-    title = f"What moves the boundary most: {listed(said)}" if said else "What the policy alone changes"
+    title = _title(shares, [policy for policy in sides if policy])
     hatches = {view.shown[0]: ("", BEFORE), view.shown[-1]: ("////", AFTER), "": ("", "#7a7a7a")}
     if len(view.shown) == 1:
         hatches[view.shown[0]] = ("", AFTER)
@@ -77,6 +72,25 @@ def knob_bars(view: View, found: pl.DataFrame) -> Figure | None:
         " that, as no stay is seen for longer than a run."
     )
     return Figure("knobs", title, to_svg("knobs", draw), f"{alt}.", note)
+
+
+def _title(shares: pl.DataFrame, policies: list[str]) -> str:
+    """The knob that moves the boundary most under each policy; ``shares``: most crossings first."""
+    tops = {policy: shares.filter(policy=policy).row(0, named=True) for policy in policies}
+    crossing = {policy: row for policy, row in tops.items() if row["crossing"]}
+    if not crossing:
+        return (
+            "No knob but the policy was turned alone"
+            if not tops
+            else "No knob alone takes a scenario over the boundary"
+        )
+    most = {policy: share(row["crossing"], row["lines"]) for policy, row in crossing.items()}
+    knobs = {named(row["knob"]) for row in crossing.values()}
+    if len(knobs) == 1:
+        each = [f"{part} of its lines cross with {policy}" for policy, part in most.items()]
+        return f"{knobs.pop()} moves the boundary most: {listed(each)}"
+    each = [f"{named(row['knob'])} with {p} ({most[p]} of its lines cross)" for p, row in crossing.items()]
+    return f"What moves the boundary most: {listed(each)}"
 
 
 def _beside(row: dict[str, object]) -> str:

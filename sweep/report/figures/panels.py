@@ -6,11 +6,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
@@ -60,13 +60,12 @@ def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column]) ->
     legends = _legends(columns)
     lines = max(len(styles) + bool(title) for title, styles in legends)
     below_in = 0.1 + 0.19 * (lines + len(marks) if len(legends) > 1 else math.ceil((lines + len(marks)) / 2))
-    width, height = PANEL_IN[0] * len(columns) + 0.9, PANEL_IN[1] * len(rows) + 0.6 + below_in
-    layout = ConstrainedLayoutEngine(rect=(0, below_in / height, 1, 1 - below_in / height), h_pad=0.05, w_pad=0.06)
-    figure = Figure(figsize=(width, height), layout=layout)
-    axes = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
+    figure, axes = grid(len(rows), len(columns), below_in)
+    x, y = edges(lattice.cpus), edges(lattice.rates)
+    _frame(axes[0][0], lattice, x, y)
     for j, column in enumerate(columns):
         for i, panel in enumerate(column.panels):
-            _draw(axes[i][j], lattice, panel, column.styles)
+            _draw(axes[i][j], x, y, panel, column.styles)
         axes[0][j].annotate(
             shown(column.title), (0.5, 1), (0, 20), xycoords="axes fraction", textcoords="offset points",
             ha="center", va="bottom", fontsize=10, fontweight="bold",
@@ -100,17 +99,41 @@ def _legend(figure: Figure, title: str, styles: list[Style], left: float, alone:
     )  # fmt: skip
 
 
-def _draw(axis: Axes, lattice: Lattice, panel: Panel, styles: tuple[Style, ...]) -> None:
-    x, y = edges(lattice.cpus), edges(lattice.rates)
+def grid(rows: int, columns: int, below_in: float, right_in: float = 0.1) -> tuple[Figure, Any]:
+    """A figure of panels that share their axes, with room of ``below_in`` inches for a legend and ``right_in`` beside;
+    by inches and not by the sizes of texts, so that it is the same with any font."""
+    left_in, top_in, bottom_in, gap_in = 0.95, 0.55, 0.5 + below_in, (0.15, 0.32)
+    width = left_in + columns * PANEL_IN[0] + right_in
+    height = top_in + rows * PANEL_IN[1] + bottom_in
+    figure = Figure(figsize=(width, height))
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    panel = PANEL_IN[0] - gap_in[0], PANEL_IN[1] - gap_in[1]
+    figure.subplots_adjust(
+        left=left_in / width, right=1 - right_in / width, bottom=bottom_in / height, top=1 - top_in / height,
+        wspace=gap_in[0] / panel[0], hspace=gap_in[1] / panel[1],
+    )  # fmt: skip
+    return figure, axes
+
+
+def _frame(axis: Axes, lattice: Lattice, x: list[float], y: list[float]) -> None:
+    """Scales, limits and ticks of all panels, which share them."""
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     axis.set_xlim(x[0], x[-1])
     axis.set_ylim(y[0], y[-1])
+    cpu_ticks(axis, lattice.cpus)
+    rates = lattice.rates
+    decades = [r for r in rates if len(rates) <= 8 or _is_decade(r)] or rates[:: max(1, len(rates) // 4)]
+    axis.set_yticks(decades, [si(r) for r in decades])
+    axis.set_yticks([], minor=True)
+
+
+def _draw(axis: Axes, x: list[float], y: list[float], panel: Panel, styles: tuple[Style, ...]) -> None:
     axis.set_title(panel.title, fontsize=8.5, loc="left")
     for code, style in ((ABSENT, NOT_RUN), *enumerate(styles)):
         _fill(axis, boxes(panel.codes == code, x, y), style)
     lines = [[(a, y[0]), (a, y[-1])] for a in x[1:-1]] + [[(x[0], b), (x[-1], b)] for b in y[1:-1]]
-    _stroke(axis, lines, "#ffffff", 0.6)
+    _stroke(axis, lines, "#ffffff", 0.6 if len(lines) <= 16 else 0.3)
     if panel.striped is not None:
         _fill(axis, boxes(panel.striped, x, y), UNCHECKED)
     if panel.border is not None:
@@ -118,7 +141,6 @@ def _draw(axis: Axes, lattice: Lattice, panel: Panel, styles: tuple[Style, ...])
         border = boundary(panel.codes == unsafe, np.isin(panel.codes, safe), x, y)
         _stroke(axis, border, "#ffffff", 3.6)
         _stroke(axis, border, "#000000", 1.8)
-    _ticks(axis, lattice)
 
 
 def _fill(axis: Axes, corners: list[tuple[float, float, float, float]], style: Style) -> None:
@@ -168,14 +190,6 @@ def cpu_ticks(axis: Axes, cpus: tuple[float, ...]) -> None:
     labelled = cpus if len(cpus) <= 8 else [c for c in cpus if math.log2(c).is_integer()] or cpus[::4]
     axis.set_xticks(labelled, [f"{c:g}" for c in labelled], minor=False)
     axis.set_xticks([], minor=True)
-
-
-def _ticks(axis: Axes, lattice: Lattice) -> None:
-    cpu_ticks(axis, lattice.cpus)
-    rates = lattice.rates
-    decades = [r for r in rates if len(rates) <= 8 or _is_decade(r)] or rates[:: max(1, len(rates) // 4)]
-    axis.set_yticks(decades, [si(r) for r in decades])
-    axis.minorticks_off()
 
 
 def _is_decade(value: float) -> bool:

@@ -33,9 +33,8 @@ def over_time(view: View, told: Telling) -> Figure:
     first = told.rows[policies[0]]
     rearm_ms = float(rearm_period_ms(np.array(first["hz"])))
     load = f"{first['cpus']} CPUs, IOVAs of {pages(first['iova_pages'])}, {si(first[RATE])} unmaps/s per CPU"
-    longest = {p: highest(series["residency_ms"]) or 0.0 for p, series in told.series.items()}
-    said = " and ".join(f"{seconds(longest[p] / 1e3)} with {p}" for p in policies)
-    title = f"{load}: the longest stay in the softirq is {said}"
+    longest = [f"{seconds(row['softirq_residency_max_ms'] / 1e3)} with {p}" for p, row in told.rows.items()]
+    title = f"{load}: the longest stay in the softirq is {' and '.join(longest)}"
     traces = {p: {name: trace(series, name) for name in TRACES} for p, series in told.series.items()}
     most = {name: max(float(traces[p][name][1].max()) for p in policies) for name in TRACES}
 
@@ -62,23 +61,25 @@ def over_time(view: View, told: Telling) -> Figure:
         figure.align_ylabels()
         return figure
 
-    each = [
-        f"{view.side(p)}: longest callback {seconds((highest(s['callback_ms']) or 0) / 1e3)}, longest stay"
-        f" {seconds(longest[p] / 1e3)}, at most {highest(s['depot_magazines']) or 0:,} magazines in the depot, the lock"
-        f" held for {traces[p]['lock_held'][1].mean():.0%} of the time"
-        for p, s in told.series.items()
-    ]
-    whole = (
-        "" if told.shown_s >= first["horizon_s"] else f" The first {told.shown_s:.3g} s of {first['horizon_s']:g} s."
-    )
+    each = [f"{view.side(p)}: {_most(series, traces[p])}" for p, series in told.series.items()]
+    part = f" Shown are the first {told.shown_s:g} s of {first['horizon_s']:g} s." * (told.shown_s < first["horizon_s"])
     alt = f"Curves over {told.shown_s:.3g} s of virtual time. {'. '.join(each)}."
-    note = f"{told.chosen}{whole} The dashed line is the re-arm period, {rearm_ms:g} ms. {_again(told)}"
+    note = f"{told.chosen}{part} The dashed line is the re-arm period, {rearm_ms:g} ms. {_again(told)}"
     return Figure("series", title, to_svg("series", draw), alt, note)
+
+
+def _most(series: pl.DataFrame, traces: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
+    """The peaks of one side, in words."""
+    callback, stay = (seconds((highest(series[name]) or 0) / 1e3) for name in ("callback_ms", "residency_ms"))
+    return (
+        f"longest callback {callback}, longest stay {stay}, at most {highest(series['depot_magazines']) or 0:,}"
+        f" magazines in the depot, the lock held for {traces['lock_held'][1].mean():.0%} of the time"
+    )
 
 
 def _again(told: Telling) -> str:
     ids = " and ".join(str(row["id"]) for row in told.rows.values())
-    return f"The same again, with all columns: python -m sweep output=DIR point=ID, ID being {ids}, DIR this folder."
+    return f"The whole of it again: python -m sweep output=DIR point=ID, with DIR this folder and ID {ids}."
 
 
 def trace(series: pl.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:

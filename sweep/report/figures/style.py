@@ -65,14 +65,20 @@ BEFORE, AFTER = "#b35806", "#2b5c9e"
 def to_svg(name: str, draw: Callable[[], Figure]) -> str:
     """The figure that ``draw`` makes, as SVG: the same text for the same figure, without a date.
 
-    It keeps no ids but those it refers to, and these come from ``name``, so that several may stand in one page.
+    It keeps no ids but those it refers to, and these come from ``name``, so that several may stand in one page; lengths
+    are to a hundredth of a point.
     """
     drawn = io.BytesIO()
     with matplotlib.rc_context(SETTINGS | {"svg.hashsalt": name}):
         draw().savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-    svg = drawn.getvalue().decode()
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", drawn.getvalue().decode(), flags=re.DOTALL)
     used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", svg))
-    return re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
+
+    def tag(found: re.Match[str]) -> str:
+        named = re.sub(r' id="([^"]*)"', lambda name: name[0] if name[1] in used else "", found[0])
+        return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", named)
+
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"<[^>]*>", tag, svg))
 
 
 def shown(text: str) -> str:

@@ -96,6 +96,12 @@ def test_seeds_are_named() -> None:
     assert "Seeds: 40 of them." in said(rows("run"), seeds=list(range(40)))
 
 
+def test_chance_shows_where_only_the_seed_differs() -> None:
+    verdicts = {(8, 1): "ok", (8, 2): "ok", (16, 1): "ok", (16, 2): "chained", (32, 1): "ok"}
+    table = frame(*[result_row({"cpus": cpus, "seed": seed}, verdict=v) for (cpus, seed), v in verdicts.items()])
+    assert "Of 2 scenarios run with more than one of them, 1 (50%) came to another verdict" in said(table, seeds=[1, 2])
+
+
 def test_cost_as_predicted_and_as_it_came() -> None:
     assert "| seconds of a core in the model | 10 s | 12 s | 1.20 |" in said(rows("run"))
     assert "5 scenarios came from the store" in said(rows("run"), reused=5)
