@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sweep.capacity.fleet import HostClass, rate_per_s
@@ -17,12 +18,29 @@ PACKETS = ("nic_", "pktgen")
 """Workloads whose names begin so are of network cards."""
 
 
-def job(host: HostClass) -> tuple[str, str]:
-    """The tool's name and the file's text."""
+PACKET_BYTES = 1500
+
+
+@dataclass(frozen=True)
+class Job:
+    """``tool``: fio or pktgen; ``text``: its file; ``request_bytes``: the mean of what one request or packet moves."""
+
+    tool: str
+    text: str
+    request_bytes: float
+
+
+def job(host: HostClass) -> Job:
+    """How to put the load on a machine."""
     sizes, _ = parse_iova_pages(host.scenario["iova_pages"])
     if host.workload.startswith(PACKETS) and max(sizes) == 1:
-        return "pktgen", pktgen(host.scenario)
-    return "fio", fio(host.scenario)
+        return Job("pktgen", pktgen(host.scenario), PACKET_BYTES)
+    return Job("fio", fio(host.scenario), _mean_bytes(host.scenario))
+
+
+def _mean_bytes(scenario: Mapping[str, Any]) -> float:
+    sizes, weights = parse_iova_pages(scenario["iova_pages"])
+    return PAGE_BYTES * sum(size * weight for size, weight in zip(sizes, weights, strict=True))
 
 
 def fio(scenario: Mapping[str, Any]) -> str:
@@ -55,11 +73,9 @@ def fio(scenario: Mapping[str, Any]) -> str:
 def _rate(scenario: Mapping[str, Any]) -> str:
     """What a job is held to: requests a second for one size; bytes for several, as fio counts the smallest of them."""
     per_s = rate_per_s(scenario)
-    sizes, weights = parse_iova_pages(scenario["iova_pages"])
-    if len(sizes) == 1:
+    if len(parse_iova_pages(scenario["iova_pages"])[0]) == 1:
         return f"rate_iops={max(1, round(per_s))}"
-    mean_pages = sum(size * weight for size, weight in zip(sizes, weights, strict=True))
-    return f"rate={max(1, round(per_s * mean_pages * PAGE_BYTES))}"
+    return f"rate={max(1, round(per_s * _mean_bytes(scenario)))}"
 
 
 def _sizes(iova_pages: str) -> str:
@@ -85,7 +101,7 @@ def pktgen(scenario: Mapping[str, Any]) -> str:
             f"for cpu in $(seq 0 {scenario['active_cpus'] - 1}); do",
             "    echo rem_device_all > /proc/net/pktgen/kpktgend_$cpu",
             "    echo add_device $DEV@$cpu > /proc/net/pktgen/kpktgend_$cpu",
-            "    for set in 'count 0' 'clone_skb 0' 'pkt_size 1500' \\",
+            f"    for set in 'count 0' 'clone_skb 0' 'pkt_size {PACKET_BYTES}' \\",
             f'        \'ratep {max(1, round(rate_per_s(scenario)))}\' "queue_map_min $cpu" "queue_map_max $cpu" \\',
             '        "dst_mac $MAC"; do',
             "        echo $set > /proc/net/pktgen/$DEV@$cpu",

@@ -12,11 +12,11 @@ from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Se
 from sweep.report.answers.words import seconds, si
 from sweep.sru import probes
 from sweep.sru.claims import Depot, claims
-from sweep.sru.jobs import RUNTIME_S, job
+from sweep.sru.jobs import RUNTIME_S, Job, job
 from sweep.sru.runs import BOTH, OVERSIZE, POLICIES, SPIKES, Measured
 from workers import MODEL_VERSION
-from workers.results import PAGE_BYTES, rearm_period_ms
-from workers.schema import RCACHE_MAX_PAGES, parse_iova_pages
+from workers.results import rearm_period_ms
+from workers.schema import RCACHE_MAX_PAGES
 
 SHOWN = ("cpus", "active_cpus", "iova_pages", "unmap_burst", "in_flight", "domains", "hz")
 AGAIN = "python -m sweep points=runs.csv point=ID"
@@ -55,9 +55,10 @@ def _test_plan(measured: Sequence[Measured]) -> Iterator[Block]:
         )
     )
     for one in measured:
-        tool, text = job(one.host)
-        yield Paragraph(f"{one.host.name}: the load, with {tool}, to be kept up on each kernel. {_demand(one.host)}")
-        yield Code(text)
+        load = job(one.host)
+        demand = _demand(one.host, load)
+        yield Paragraph(f"{one.host.name}: the load, with {load.tool}, to be kept up on each kernel. {demand}")
+        yield Code(load.text)
     yield Paragraph(
         "Meanwhile, as root: callback times (histogram, longest, number; Ctrl-C prints them), then the same of the"
         " stays in the timer softirq."
@@ -87,14 +88,13 @@ def _machines(measured: Sequence[Measured]) -> Table:
     return Table("Machines and loads", tuple(Column(n, n in SHOWN and n != "iova_pages") for n in names), rows)
 
 
-def _demand(host: HostClass) -> str:
-    """What the load takes of the device of one domain."""
-    sizes, weights = parse_iova_pages(host.scenario["iova_pages"])
+def _demand(host: HostClass, load: Job) -> str:
+    """What the load takes of the devices of one domain."""
     requests_per_s = host.unmap_rate_per_s * host.scenario["active_cpus"]
-    bytes_per_s = requests_per_s * PAGE_BYTES * sum(size * weight for size, weight in zip(sizes, weights, strict=True))
     return (
-        f"It asks the devices of each domain for {si(requests_per_s)} requests and {words.memory(bytes_per_s)}"
-        " a second; of slower ones, make this text with their rate (unmap_rate_per_s)."
+        f"It asks the devices of each domain for {si(requests_per_s)} requests and"
+        f" {words.memory(requests_per_s * load.request_bytes)} a second; of slower ones, make this text with their rate"
+        " (unmap_rate_per_s)."
     )
 
 
@@ -111,7 +111,9 @@ def _expected(one: Measured) -> Table:
     )
     columns = tuple(Column(name, name not in (*names[:2], "Run")) for name in names)
     rows = tuple((label, *_timing(one[label]), one[label]["id"]) for label in POLICIES)
-    return Table(f"{one.host.name}: to expect", columns, rows)
+    compared = all(one[label]["checked"] for label in POLICIES)
+    note = "" if compared else "Beyond the range in which the model was compared with the reference machine."
+    return Table(f"{one.host.name}: to expect", columns, rows, note)
 
 
 def _timing(row: dict[str, Any]) -> tuple[str, ...]:
