@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.resources
+import os
 import shlex
 import sys
 import textwrap
@@ -54,7 +55,8 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     store = open_storage(output.store_of(options.store, url), "store")
     with lab(named, store, options.inline, None if options.quiet else sys.stderr, simulate) as made:
         if options.dry_run:
-            print("\n".join(estimate(study, made, simulate)))
+            cpus = 1 if options.inline else len(os.sched_getaffinity(0))
+            print("\n".join(estimate(study, made, simulate, cpus)))
             return COMPLETE
         findings = complete(study, made.run)
         made.progress.close()

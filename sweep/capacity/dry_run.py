@@ -15,8 +15,8 @@ from sweep.task import Simulate
 from workers.schema import COST_COLUMNS, to_columns
 
 
-def estimate(study: Study, lab: Lab, simulate: Simulate) -> list[str]:
-    """Lines of text. What follows the first batch hangs on its answers: the number said of it is the most."""
+def estimate(study: Study, lab: Lab, simulate: Simulate, cpus: int) -> list[str]:
+    """Lines of text; ``cpus``: those that would share the work. What follows the first batch hangs on its answers: the number said of it is the most."""
     first = study.ask()
     plan = TablePlan(to_columns(first), lab.library.depot)
     found = workload(plan, lab.store, cpus=1)
@@ -35,5 +35,6 @@ def estimate(study: Study, lab: Lab, simulate: Simulate) -> list[str]:
         *said,
         f"core time     {duration(first_s)} for the first batch, {a_run_s:.2g} s for each run after that;"
         f" at most {duration(first_s + later * a_run_s)}",
+        f"wall time     {duration(first_s / cpus)} to {duration((first_s + later * a_run_s) / cpus)} on {cpus} CPUs",
         f"calibration   {measured.rows} runs in {measured.seconds:.1f} s",
     ]

@@ -132,6 +132,7 @@ def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out
     assert "first batch   38 runs (0 in the store)" in told
     assert "core time" in told
+    assert "on 1 CPUs" in told
     assert [path.name for path in Path().iterdir()] == ["fleet.csv"]
 
 
