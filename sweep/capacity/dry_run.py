@@ -16,7 +16,10 @@ from workers.schema import COST_COLUMNS, to_columns
 
 
 def estimate(study: Study, lab: Lab, simulate: Simulate, cpus: int) -> list[str]:
-    """Lines of text; ``cpus``: those that would share the work. What follows the first batch hangs on its answers: the number said of it is the most."""
+    """Lines of text; ``cpus``: those that would share the work.
+
+    What follows the first batch hangs on its answers: the number said of it is the most.
+    """
     first = study.ask()
     plan = TablePlan(to_columns(first), lab.library.depot)
     found = workload(plan, lab.store, cpus=1)

@@ -54,6 +54,24 @@ def test_again_it_runs_nothing_and_writes_the_same_bytes(capsys: pytest.CaptureF
     assert "re-used" in capsys.readouterr().err
 
 
+def test_interrupted_it_goes_on_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [fleet("web,5.15,16,8,1000,64,"), "--inline", "--output", "out"]
+    batches: list[int] = []
+
+    def interrupted(scenarios: Columns) -> Columns:
+        batches.append(len(scenarios["cpus"]))
+        if len(batches) == 2:
+            raise KeyboardInterrupt
+        return LOCKS(scenarios)
+
+    assert exit_code("sweep.capacity", lambda given: main(given, interrupted), argv) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not Path("out").exists()
+    second = batches.copy()
+    assert main(argv, interrupted) == 0
+    assert batches[len(second) :] == second[1:]  # the first batch is in the store
+
+
 @pytest.mark.usefixtures("ray_of_two")
 def test_the_same_report_inline_and_on_ray() -> None:
     for where in (["--inline"], []):
