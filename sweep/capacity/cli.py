@@ -15,7 +15,7 @@ from sweep import output
 from sweep.capacity.costs import TABLES
 from sweep.capacity.dry_run import estimate
 from sweep.capacity.fleet import FLEET_COLUMNS, read_fleet
-from sweep.capacity.remedies import all_remedies
+from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Findings, Study, complete
 from sweep.capacity.table import table
@@ -47,8 +47,8 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
         raise ScenarioError("no fleet was given; allowed is the path of a CSV file, as --example prints one")
     horizon_s = check_value(column("horizon_s"), options.horizon_s)
     named = library(options.config_dir)
-    hosts, remedies = read_fleet(options.fleet, named, horizon_s), all_remedies()
-    study = Study(hosts, remedies, {name: named.host[name] for name in TABLES})
+    hosts = read_fleet(options.fleet, named, horizon_s)
+    study = Study(hosts, REMEDIES, {name: named.host[name] for name in TABLES})
     url = output.folder_of(options.output, "capacity")
     folder = open_storage(url, "output")
     refuse_foreign(folder, FILES)
@@ -61,12 +61,12 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
         findings = complete(study, made.run)
         made.progress.close()
     repeat = shlex.join(["python", "-m", "sweep.capacity", *argv])
-    print(to_terminal((*lead(findings), overview(findings, remedies))))
-    whole = document(Path(options.fleet).name, findings, remedies, horizon_s, f"{repeat}\n{_one_again()}")
+    print(to_terminal((*lead(findings), overview(findings, REMEDIES))))
+    whole = document(Path(options.fleet).name, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
     write(
         folder,
         {
-            "capacity.csv": table(findings, remedies).write_csv().encode(),
+            "capacity.csv": table(findings, REMEDIES).write_csv().encode(),
             "capacity.md": to_markdown(whole).encode(),
             "capacity.html": to_html(whole).encode(),
             "runs.csv": points_csv(study.asked),

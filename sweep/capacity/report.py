@@ -8,7 +8,7 @@ from sweep.capacity import words
 from sweep.capacity.costs import TABLES
 from sweep.capacity.figure import headroom
 from sweep.capacity.kernels import KERNELS, is_fixed
-from sweep.capacity.remedies import Remedy
+from sweep.capacity.remedies.remedy import Remedy
 from sweep.capacity.search import LADDER, TOLERANCE, factor
 from sweep.capacity.study import NOW, SIDES, Findings, Line
 from sweep.capacity.totals import lockups_per_year, totals

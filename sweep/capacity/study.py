@@ -9,8 +9,8 @@ from typing import Any
 from sweep.capacity.costs import FAILED, LOCKED, CostAnswer, Question
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.kernels import fixed_policy
-from sweep.capacity.remedies import Answer as RemedyAnswer
-from sweep.capacity.remedies import Changes, Remedy
+from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
+from sweep.capacity.remedies.remedy import Changes, Remedy
 from sweep.capacity.scenarios import at_rate, changed
 from sweep.capacity.search import Headroom, Search, factor
 

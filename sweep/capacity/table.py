@@ -10,7 +10,7 @@ import polars as pl
 from sweep.capacity import words
 from sweep.capacity.costs import TABLES
 from sweep.capacity.kernels import KERNELS
-from sweep.capacity.remedies import Remedy
+from sweep.capacity.remedies.remedy import Remedy
 from sweep.capacity.report import advice
 from sweep.capacity.study import SIDES, Findings, Line
 from sweep.capacity.totals import lockups_per_year

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sweep.capacity.costs import DEPENDS, FAILED, CostAnswer
-from sweep.capacity.remedies import Answer as RemedyAnswer
-from sweep.capacity.remedies import ByRule, NoEffect
+from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
+from sweep.capacity.remedies.remedy import ByRule, NoEffect
 from sweep.capacity.search import Headroom
 from sweep.capacity.study import Line
 from sweep.capacity.totals import Estimate

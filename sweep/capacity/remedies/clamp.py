@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from sweep.capacity.fleet import HostClass
-from sweep.capacity.remedies import Answer, Changes, NoEffect, Remedy
+from sweep.capacity.remedies.remedy import Answer, Changes, NoEffect, Remedy
 from workers.schema import RCACHE_MAX_PAGES, column, parse_iova_pages
 
 MOST = int(column("in_flight").high)

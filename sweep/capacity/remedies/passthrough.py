@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweep.capacity.fleet import HostClass
-from sweep.capacity.remedies import Answer, ByRule, Remedy
+from sweep.capacity.remedies.remedy import Answer, ByRule, Remedy
 
 
 def answer(host: HostClass) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.kernels import fixed_policy, is_fixed
-from sweep.capacity.remedies import Answer, Changes, NoEffect, Remedy
+from sweep.capacity.remedies.remedy import Answer, Changes, NoEffect, Remedy
 
 
 def answer(host: HostClass) -> Answer:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.capacity.remedies import ByRule, Changes, NoEffect, all_remedies, clamp, forcedac, passthrough, patch, strict
+from sweep.capacity.remedies import REMEDIES, clamp, forcedac, passthrough, patch, strict
 from sweep.capacity.remedies import patch_and_clamp as both
+from sweep.capacity.remedies.remedy import ByRule, Changes, NoEffect
 from tests.sweep.capacity.standin import host
 from workers.schema import parse_iova_pages
 
@@ -70,5 +71,5 @@ def test_both_are_asked_where_both_change_something() -> None:
 
 
 def test_every_remedy_has_a_name_of_its_own() -> None:
-    names = [remedy.name for remedy in all_remedies()]
+    names = [remedy.name for remedy in REMEDIES]
     assert len(set(names)) == len(names) == 6

@@ -7,7 +7,7 @@ import io
 import polars as pl
 import pytest
 
-from sweep.capacity.remedies import all_remedies
+from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Findings
 from sweep.capacity.table import table
@@ -19,7 +19,6 @@ from sweep.document.terminal import to_terminal
 from tests.sweep.capacity.standin import above, host
 from tests.sweep.capacity.test_study import studied
 
-REMEDIES = all_remedies()
 HOSTILE = "h<script>alert(1)</script>|`x`"
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from sweep.capacity.costs import DEPENDS, LOCKS, SAFE, TABLES
 from sweep.capacity.fleet import HostClass
-from sweep.capacity.remedies import ByRule, NoEffect, all_remedies
+from sweep.capacity.remedies import REMEDIES
+from sweep.capacity.remedies.remedy import ByRule, NoEffect
 from sweep.capacity.search import LADDER, TOLERANCE
 from sweep.capacity.study import Findings, Run, Study, complete
 from sweep.task import Simulate, attempt
@@ -37,7 +38,7 @@ def runner(simulate: Simulate, batches: list[int]) -> Run:
 
 def studied(locks: Locks, *hosts: HostClass) -> tuple[tuple[Findings, ...], list[int]]:
     batches: list[int] = []
-    study = Study(hosts, all_remedies(), {name: LIBRARY.host[name] for name in TABLES})
+    study = Study(hosts, REMEDIES, {name: LIBRARY.host[name] for name in TABLES})
     return complete(study, runner(model(locks), batches)), batches
 
 
