@@ -94,14 +94,16 @@ def lab(
     in_process: bool,
     stream: TextIO | None = None,
     simulate: Simulate = simulate,
+    delete: bool = True,
 ) -> Iterator[Lab]:
     """A lab over the store in ``storage``, in this process or on Ray (RAY_ADDRESS, else one of its own).
 
-    ``stream``: where progress is told, if anywhere; damaged files of the store are named there and deleted.
+    ``stream``: where progress is told, if anywhere; damaged files of the store are named there and, with ``delete``,
+    deleted.
     """
     store = Store(storage)
-    for damaged in store.load():
-        if stream:
+    for damaged in store.load(delete):
+        if stream and delete:
             print(f"store: {damaged} was damaged and is deleted; its points run again", file=stream)
     made = Lab(library, store, _executor(in_process, simulate, storage), Progress(stream))
     try:

@@ -17,7 +17,7 @@ from sweep.capacity.dry_run import estimate
 from sweep.capacity.fleet import FLEET_COLUMNS, read_fleet
 from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
-from sweep.capacity.study import Findings, Study, complete
+from sweep.capacity.study import Row, Study, complete
 from sweep.capacity.table import table
 from sweep.command import Parser, library, refuse_foreign, write
 from sweep.document.html import to_html
@@ -53,7 +53,8 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     folder = open_storage(url, "output")
     refuse_foreign(folder, FILES)
     store = open_storage(output.store_of(options.store, url), "store")
-    with lab(named, store, options.inline, None if options.quiet else sys.stderr, simulate) as made:
+    told = None if options.quiet else sys.stderr
+    with lab(named, store, options.inline, told, simulate, delete=not options.dry_run) as made:
         if options.dry_run:
             cpus = 1 if options.inline else len(os.sched_getaffinity(0))
             print("\n".join(estimate(study, made, simulate, cpus)))
@@ -74,12 +75,12 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
         },
     )
     print(f"\nreport: {folder.url}/capacity.html")
-    return _failed(study, findings)
+    return _told_failures(study.rows)
 
 
-def _failed(study: Study, findings: Sequence[Findings]) -> int:
+def _told_failures(rows: Sequence[Row]) -> int:
     """Names the first failed runs; the exit code."""
-    failed = [row for row in study.rows if row["status"] == "failed"]
+    failed = [row for row in rows if row["status"] == "failed"]
     for row in failed[:10]:
         print(f"failed: {row['id']}: {row['error']}", file=sys.stderr)
     return FAILED_POINTS if failed else COMPLETE
