@@ -99,8 +99,10 @@ def _host_class(cells: Mapping[str, str], library: Library, horizon_s: float) ->
         if column.required and column.name not in cells:
             raise ScenarioError(f"{column.name}: missing; it has no default")
     name, kernel, host, workload = (cells.get(key, "") for key in ("name", "kernel", "host", "workload"))
-    if not re.fullmatch(r"\w[^\x00-\x1f\x7f]{0,99}", name) or not name.isprintable():
-        raise ScenarioError(f"name: {name!r} was given; allowed are up to 100 characters, a letter or digit first")
+    if not re.fullmatch(r"\w[^/]{0,99}", name) or not name.isprintable():  # ids are NAME/what it is about
+        raise ScenarioError(
+            f"name: {name!r} was given; allowed are up to 100 characters but for /, a letter or digit first"
+        )
     check_value(_BY_NAME["kernel"], kernel)
     host = host or "typical"
     _refuse_unknown("host", host, library.host)

@@ -70,6 +70,7 @@ def test_kernels_and_their_fixes() -> None:
         ([HEADER, "a,5.15,16,,1000,64"], "row 1, column unmap_burst: missing"),
         ([HEADER, ",5.15,16,8,1000,64"], "row 1, column name: missing"),
         ([HEADER, "=cmd(),5.15,16,8,1000,64"], "row 1, column name: '=cmd()' was given"),
+        ([HEADER, "a/b,5.15,16,8,1000,64"], "row 1, column name: 'a/b' was given"),
         ([HEADER, ROW, ROW], "row 2, column name: 'a' was given before"),
         ([HEADER, f"{ROW},7"], "row 1: 7 cells were given for 6 columns"),
         ([HEADER], "holds no host class"),
