@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 
 from sweep import manifest, output
-from sweep.aggregate import read_results, summarize
+from sweep.aggregate import summarize
 from sweep.config import Library, SweepConfig, given
 from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
-from sweep.map import panels, svg
 from sweep.pairs import in_file
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
-from sweep.report.inputs import open_results
+from sweep.report.figures.overview import overview
+from sweep.report.inputs import Results, open_results
 from sweep.report.page import PAGE, document, write_report
-from sweep.results import NAME as RESULTS
+from sweep.report.view import view_of
 from sweep.results import Joined, LostChunk, write_results
 from sweep.rounds import Everything, Refined, strategy
 from sweep.status import Heart
@@ -98,9 +98,11 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             clock.lap("tidy")
             store.close()  # the report needs the memory of ten million keys
             if joined.failed < len(plan):
-                summary = _summarized(folder)
+                manifest.write(folder, record)  # where the report, now or made again, finds what it says of the run
+                results = open_results(folder)
+                summary = _summarized(results, folder)
                 print("" if config.quiet else f"{summary}{chosen.told()}\n\n", end="")
-                reported = config.report and _reported(folder, record)
+                reported = config.report and _reported(results, folder)
             clock.lap("report")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined, reported)
@@ -188,25 +190,22 @@ def _set(value: Any) -> Any:
     return {key: _set(v) for key, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def _summarized(folder: Storage) -> str:
-    """Writes summary and map of the table in the folder; returns the closing table as text."""
-    results = read_results(*folder.polars(RESULTS))
+def _summarized(results: Results, folder: Storage) -> str:
+    """Writes summary and map into the folder; returns the closing table as text."""
     with tempfile.TemporaryDirectory() as scratch:
-        paired = in_file(results, Path(scratch))
-        summary = summarize(results, paired)
-        parquet = io.BytesIO()
-        summary.write_parquet(parquet)
-        folder.write("summary.parquet", parquet.getvalue())
-        folder.write("summary.csv", summary.write_csv().encode())
-        folder.write("map.svg", svg(panels(results, paired)))
-        return table(results, paired)
+        summary = summarize(results.table, in_file(results.table, Path(scratch)))
+    parquet = io.BytesIO()
+    summary.write_parquet(parquet)
+    folder.write("summary.parquet", parquet.getvalue())
+    folder.write("summary.csv", summary.write_csv().encode())
+    folder.write("map.svg", overview(view_of(results)).encode())
+    return table(view_of(results))
 
 
-def _reported(folder: Storage, record: dict[str, Any]) -> bool:
+def _reported(results: Results, folder: Storage) -> bool:
     """Writes the report; whether that went well: not being able to costs nobody a result."""
     try:
-        manifest.write(folder, record)  # where the report, now or made again, finds what it says of the run
-        write_report(document(open_results(folder)), folder)
+        write_report(document(results), folder)
         return True
     except Exception as error:  # a mistake in the report is none of the sweep's
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -13,21 +13,13 @@ from sweep.output import MANIFEST
 from sweep.results import NAME as RESULTS
 from sweep.results import SCHEMA
 from sweep.storage import Storage, open_storage
-from workers.schema import ScenarioError
+from workers.schema import RESULT_COLUMNS, ScenarioError
 
-LATER: dict[str, Any] = {
-    "soft_lockup_hazard_per_hour": pl.Float64(),
-    "soft_lockup_hazard_low_per_hour": pl.Float64(),
-    "soft_lockup_hazard_high_per_hour": pl.Float64(),
-    "soft_lockup_probability": pl.Float64(),
-    "checked": pl.Boolean(),
-}
-"""Columns that results of older versions of the model do not have."""
-
-COLUMNS: dict[str, Any] = LATER | SCHEMA
+FIGURES = tuple(c.name for c in RESULT_COLUMNS if c.name != "verdict")
+"""Columns that results of an older version of the model may lack."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """The results of one sweep.
 
@@ -63,13 +55,12 @@ def open_results(folder: Storage | str) -> Results:
 
 
 def complete(table: pl.LazyFrame) -> pl.LazyFrame:
-    """A table of results with ``unmap_rate_per_s`` and, as nulls, the columns it lacks.
+    """A table of results with ``unmap_rate_per_s`` and, as nulls, the figures it lacks.
 
     Raises ValueError where a column is missing that every version wrote.
     """
-    present = table.collect_schema()
-    for name in SCHEMA:
-        if name not in present and name not in LATER:
+    absent = {name: kind for name, kind in SCHEMA.items() if name not in table.collect_schema()}
+    for name in absent:
+        if name not in FIGURES:
             raise ValueError(f"{RESULTS} has no column {name}")
-    absent = [pl.lit(None, kind).alias(name) for name, kind in COLUMNS.items() if name not in present]
-    return with_rate(table.with_columns(absent))
+    return with_rate(table.with_columns(pl.lit(None, kind).alias(name) for name, kind in absent.items()))

@@ -28,7 +28,7 @@ def trust(results: Results, measured: Agreement | None = None) -> Section:
         _seeds(results.table, manifest["seeds"]),
         *_cost(manifest),
         _versions(manifest),
-        Paragraph("The command that made these results; with the same versions it makes the same bytes again:"),
+        Paragraph("The command that made these results; with the same versions it makes the same table again:"),
         Code(shlex.join(manifest["command"])),
     )
     return Section(TITLE, blocks)
@@ -36,31 +36,29 @@ def trust(results: Results, measured: Agreement | None = None) -> Section:
 
 def _compared(version: str, measured: Agreement | None) -> list[Block]:
     """Agreement with the reference machine, which runs the kernel's own code in virtual time."""
+    machine = "the reference machine, which runs the kernel's own code in virtual time"
     if measured is None:
-        return [
-            Paragraph(
-                "How well the model agrees with the reference machine, which runs the kernel's own code in virtual"
-                f" time, was not measured for version {version} of the model."
-            )
-        ]
-    met = sum(figure[3] for figure in measured.figures)
-    other = (
-        f" That was version {measured.model_version} of the model; these results are of version {version}, for which"
-        " it was not measured."
+        text = f"How well the model agrees with {machine} was not measured for version {version} of the model."
+        return [Paragraph(text)]
+    text = f"{count(measured.rows, 'scenario')} were run by the model and by {machine}."
+    if measured.model_version != version:
+        text += (
+            f" That was version {measured.model_version} of the model; these results are of version {version}, for"
+            " which it was not measured."
+        )
+    met = sum(ok for *_, ok in measured.figures)
+    figures = Table(
+        f"Agreement with the reference machine: {met} of {count(len(measured.figures), 'target')} met",
+        (Column("figure"), Column("measured", True), Column("wanted", True), Column("met")),
+        tuple((name, value, target, "yes" if ok else "no") for name, value, target, ok in measured.figures),
+        f"Measured by {measured.command}.",
     )
-    rows = tuple((name, value, target, "yes" if ok else "no") for name, value, target, ok in measured.figures)
-    columns = (Column("figure"), Column("measured", True), Column("wanted", True), Column("met"))
-    slices = tuple((name, f"{rows:,}", f"{right:.1%}") for name, rows, right in measured.slices)
-    return [
-        Paragraph(
-            f"{count(measured.rows, 'scenario')} were run by the model and by the reference machine, which runs the"
-            f" kernel's own code in virtual time: {met} of {count(len(measured.figures), 'target')} met."
-            + (other if measured.model_version != version else "")
-        ),
-        Table("Agreement with the reference machine", columns, rows, f"Measured by {measured.command}."),
-        *[Table("Rows whose class is right", (Column("rows"), Column("how many", True), Column("right", True)), slices)]
-        * bool(slices),
-    ]
+    slices = Table(
+        "Share of rows whose class is right",
+        (Column("rows"), Column("how many", True), Column("right", True)),
+        tuple((name, f"{rows:,}", f"{right:.1%}") for name, rows, right in measured.slices),
+    )
+    return [Paragraph(text), figures, *([slices] if measured.slices else [])]
 
 
 def _cells(table: pl.LazyFrame, manifest: dict[str, Any]) -> list[Block]:
@@ -103,11 +101,11 @@ def _audit(refinement: dict[str, int] | None) -> list[Block]:
     audited, wrong = refinement["audited"], refinement["contradictions"]
     if not audited:
         return [Paragraph(f"The refinement took {refinement['rounds']} rounds; no implied verdict was audited.")]
+    came = f"{wrong:,} ({share(wrong, audited)}) came out otherwise, and their surroundings were looked into again"
     return [
         Paragraph(
             f"The refinement took {refinement['rounds']} rounds. As an audit it ran {count(audited, 'scenario')} whose"
-            f" verdict was implied: {wrong:,} ({share(wrong, audited)}) came out otherwise, and their surroundings were"
-            " looked into again."
+            f" verdict was implied: {came if wrong else 'all came out as implied'}."
         )
     ]
 

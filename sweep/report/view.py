@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -33,6 +34,13 @@ class View:
         """Whether two policies are compared."""
         return len(self.shown) == 2
 
+    @property
+    def rounded(self) -> str:
+        """What to say where so many CPU counts or rates occur that tables and maps put them together."""
+        pairs = (("CPU counts", "cpus", "cell_cpus"), ("rates of maps", RATE, "cell_rate"))
+        near = [words for words, exact, cell in pairs if (self.loads[exact] != self.loads[cell]).any()]
+        return f" {' and '.join(near)} are rounded to a few values." if near else ""
+
     def side(self, policy: str) -> str:
         """A policy as a heading: ``before: array``; its name alone where nothing is compared with it."""
         if not self.pair or policy not in self.shown:
@@ -40,8 +48,9 @@ class View:
         return f"{'before' if policy == self.shown[0] else 'after'}: {policy}"
 
 
+@lru_cache(maxsize=1)
 def view_of(results: Results) -> View:
-    """Reads the results."""
+    """Reads the results; once, for all who ask of the same."""
     present = tuple(policies(results.table))
     shown = present[:2]
     compared = results.table.filter(pl.col("policy").is_in(shown))

@@ -215,7 +215,7 @@ def test_a_failure_is_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert rows["verdict"].to_list() == ["ok", None, "ok"]
     said = capsys.readouterr()
     assert "failed: raise (row 2): ValueError: no such machine" in said.err
-    assert said.out.startswith("2 scenarios;")
+    assert said.out.startswith("3 scenarios (1 without a verdict);")
     written = manifest(folder)
     assert written["state"] == "failed points"
     assert written["failed"] == 1

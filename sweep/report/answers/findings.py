@@ -102,7 +102,8 @@ def _many_cpus(cached: pl.DataFrame, loads: pl.DataFrame, after: str) -> list[st
     ends = [cached.filter(cpus=cpus).drop_nulls("softirq_residency_max_ms") for cpus in (few, many)]
     load = ["iova_pages", RATE]
     ends = [ends[0].join(ends[1], on=load, how="semi"), ends[1].join(ends[0], on=load, how="semi")]
-    start = f"With {KINDS[CACHED]} nothing locks up or chains with {after} on up to {many} CPUs, the most that was run"
+    seen = "no lockup or chain is known" if int(cached["undecided"].sum()) else "nothing locks up or chains"
+    start = f"With {KINDS[CACHED]} {seen} with {after} on up to {many} CPUs, the most that was run"
     if few == many or ends[0].is_empty():
         return [f"{start}."]
     low_ms, high_ms = (highest(end["softirq_residency_max_ms"]) or 0.0 for end in ends)

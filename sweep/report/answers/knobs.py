@@ -16,8 +16,8 @@ from workers.schema import parse_iova_pages
 COSTS = "costs"
 """The costs of a machine together, where several of them vary: a host table sets all at once."""
 
-NO_KNOBS = ("burst_period_us", "exposure_s", "rcu_stall_s")
-"""The rate stands for the period; the others change what a stay is called, not the stay."""
+NO_KNOBS = ("burst_period_us", "rcu_stall_s")
+"""The rate stands for the period; the other changes what a stay is called, neither the stay nor the verdict."""
 
 LEAST_STAY = 0.01
 """Stays below this share of the re-arm period count as that: a swing between two calm runs says little."""

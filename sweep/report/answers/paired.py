@@ -27,12 +27,12 @@ class Paired:
 
 
 def paired_of(table: pl.LazyFrame) -> Paired:
-    """Pairs the rows that have a verdict, by way of files, so that memory does not grow with them."""
+    """Pairs the rows of a table, by way of files, so that memory does not grow with them."""
     classes = [(pl.col("class") == name).sum().cast(pl.Int64).alias(name) for name in CLASSES]
     pairs = pl.len().cast(pl.Int64).alias("pairs")
     grown = pl.col("memory_added_bytes")
     with tempfile.TemporaryDirectory() as scratch:
-        every = with_rate(in_file(table.filter(pl.col("verdict").is_not_null()), Path(scratch)))
+        every = with_rate(in_file(table, Path(scratch)))
         load = ["before", "after", "iova_pages", "cpus", RATE]
         loads = every.group_by(load).agg(pairs, *classes, grown.max().alias("added_bytes"))
         added = every.group_by("before", "after").agg(

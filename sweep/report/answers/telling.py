@@ -68,10 +68,13 @@ def telling(results: Results, shown: tuple[str, ...], classes: pl.DataFrame, tim
         return (
             f"Not simulated again, as it would take long; python -m sweep output={results.url} point=ID does, of {ids}."
         )
-    series = {
-        policy: pl.DataFrame(time_series({name: values[at : at + 1] for name, values in scenarios.items()}))
-        for at, policy in enumerate(rows["policy"])
-    }
+    try:
+        series = {
+            policy: pl.DataFrame(time_series({name: values[at : at + 1] for name, values in scenarios.items()}))
+            for at, policy in enumerate(rows["policy"])
+        }
+    except Exception as error:  # of the model: a value, as in a sweep
+        return f"Not shown: simulated again it raised {type(error).__name__}: {error}."
     return Telling(
         chosen, float(scenarios["horizon_s"].max()), {row["policy"]: row for row in rows.iter_rows(named=True)}, series
     )

@@ -23,7 +23,7 @@ MOST_COLUMNS = 4
 def section(view: View) -> Section:
     """Phase maps, the four classes, and both counted."""
     over = f" ({', '.join(view.hidden)})" if view.hidden else ""
-    blocks: list[Block] = [Paragraph(READING.format(over=over)), phase_map(view, view.shown, "phase")]
+    blocks: list[Block] = [Paragraph(READING.format(over=over) + view.rounded), phase_map(view, view.shown, "phase")]
     classes = class_map(view)
     if classes is not None:
         blocks += [classes, _by_size(view)]

@@ -96,7 +96,8 @@ def _cells(view: View, row: dict[str, Any], ratio: bool, bands: bool) -> tuple[s
     for side in sides:
         achieved = side and side["achieved_per_s"]
         cells += [safe_text(side), "–" if achieved is None else si(achieved)]
-    cells += [ratio_text(*sides)] if ratio else []
+    if ratio:
+        cells.append(ratio_text(*sides))
     cells.append(" → ".join(f"{side['chained']:,}" if side else "–" for side in sides))
     cells.append(" → ".join(mib(side and side["memory_peak_bytes"]) for side in sides))
     cells += ["; ".join(filter(None, map(_bands_text, view.shown, sides)))] * bands
@@ -148,7 +149,7 @@ def _note(view: View, rows: list[dict[str, Any]]) -> str:
         else "",
     ]
     over = f" Not named: {listed(list(view.hidden))}." if view.hidden else ""
-    return " ".join(filter(None, [DEFINITION + over, *extra]))
+    return " ".join(filter(None, [DEFINITION + over + view.rounded, *extra]))
 
 
 def _every_policy(view: View) -> Table:

@@ -27,9 +27,10 @@ def knob_bars(view: View, found: pl.DataFrame) -> Figure | None:
 
     def draw() -> Drawing:
         bars = [(knob, policy) for knob in knobs for policy in sides if (policy, knob) in rows]
-        height = 0.24 * len(bars) + 1.0
-        figure = Drawing(figsize=(7.2, height), layout="constrained")
+        height = 0.24 * len(bars) + 0.9
+        figure = Drawing(figsize=(7.2, height))
         axis = figure.subplots()
+        figure.subplots_adjust(1.9 / 7.2, 0.55 / height, 0.99, 1 - 0.1 / height)
         place, ticks, named_sides = 0.0, [], set()
         for knob in knobs:
             here = [policy for k, policy in bars if k == knob]

@@ -24,16 +24,13 @@ def peak_map(view: View) -> Figure | None:
     """The peak of each policy shown, and what the second adds to the same scenarios; None where nothing was run."""
     cells = verdict_cells(view.loads).filter(pl.col("policy").is_in(view.shown))
     lattice, rows = lattice_of(cells), rows_of(cells)
-    peak = _Quantity("memory_peak_bytes", MIB, "MiB", "peak memory")
-    most = highest(cells[peak.name])
+    most = highest(cells[_PEAK.name])
     if most is None:
         return None
-    columns = [_column(cells, cells.filter(policy=p), peak, view.side(p), lattice, rows) for p in view.shown]
+    columns = [_column(cells, cells.filter(policy=p), _PEAK, view.side(p), lattice, rows) for p in view.shown]
     title = f"Peak memory is at most {mib(most)} MiB with {view.shown[0]}"
     if view.pair:
-        pairs = class_cells(view.loads, view.paired.loads, *view.shown)
-        added = _Quantity("added_bytes", MIB, "MiB", "added to the same scenario")
-        columns.append(_column(pairs, pairs, added, f"added by {view.shown[1]}", lattice, rows))
+        columns.append(added_column(view, lattice, rows))
         title = _added_title(view)
     svg = to_svg("memory", lambda: small_multiples(lattice, rows, columns))
     return Figure("memory", title, svg, alt_text(rows, columns, []))
@@ -65,11 +62,27 @@ def held_map(view: View) -> Figure | None:
     return Figure("held", title, svg, alt_text(rows, columns, []))
 
 
+def added_column(view: View, lattice: Lattice, rows: list[str]) -> Column:
+    """What the second of two policies adds to the peak of the same scenarios."""
+    pairs = class_cells(view.loads, view.paired.loads, *view.shown)
+    added = _Quantity("added_bytes", MIB, "MiB", "memory added to the same scenario")
+    return _column(pairs, pairs, added, f"memory {view.shown[1]} adds", lattice, rows)
+
+
+def peak_column(view: View, lattice: Lattice, rows: list[str]) -> Column:
+    """The peak of the first policy."""
+    cells = verdict_cells(view.loads).filter(policy=view.shown[0])
+    return _column(cells, cells, _PEAK, "peak memory", lattice, rows)
+
+
 class _Quantity(NamedTuple):
     name: str
     divisor: float
     unit: str
     legend: str
+
+
+_PEAK = _Quantity("memory_peak_bytes", MIB, "MiB", "peak memory")
 
 
 def _column(

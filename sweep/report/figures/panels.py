@@ -52,15 +52,15 @@ class Column:
     legend: str = ""
 
 
-def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column]) -> Figure:
-    """The figure; ``rows``: the name of each row of panels."""
+def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column], said: tuple[str, ...] = ()) -> Figure:
+    """The figure; ``rows``: the name of each row of panels; ``said``: a headline, and lines below it, above all."""
     every = [panel for column in columns for panel in column.panels]
     marks = [NOT_RUN] * any((panel.codes == ABSENT).any() for panel in every)
     marks += [UNCHECKED] * any(panel.striped is not None and bool(panel.striped.any()) for panel in every)
     legends = _legends(columns)
     lines = max(len(styles) + bool(title) for title, styles in legends)
     below_in = 0.1 + 0.19 * (lines + len(marks) if len(legends) > 1 else math.ceil((lines + len(marks)) / 2))
-    figure, axes = grid(len(rows), len(columns), below_in)
+    figure, axes = grid(len(rows), len(columns), below_in, above_in=0.3 * len(said))
     x, y = edges(lattice.cpus), edges(lattice.rates)
     _frame(axes[0][0], lattice, x, y)
     for j, column in enumerate(columns):
@@ -73,6 +73,10 @@ def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column]) ->
         axes[-1][j].set_xlabel("CPUs of the machine")
     for i, row in enumerate(rows):
         axes[i][0].set_ylabel(f"{shown(row)}\nunmaps/s per CPU")
+    for place, text in enumerate(said):
+        at = 1 - (0.12 + 0.3 * place) / figure.get_figheight()
+        size, weight = (12, "bold") if place == 0 else (8.5, "normal")
+        figure.text(0.012, at, text, va="top", fontsize=size, fontweight=weight)
     for place, (title, styles) in enumerate(legends):
         last = marks if place == len(legends) - 1 else []
         _legend(figure, title, [*styles, *last], place / len(legends), len(legends) == 1)
@@ -99,10 +103,10 @@ def _legend(figure: Figure, title: str, styles: list[Style], left: float, alone:
     )  # fmt: skip
 
 
-def grid(rows: int, columns: int, below_in: float, right_in: float = 0.1) -> tuple[Figure, Any]:
-    """A figure of panels that share their axes, with room of ``below_in`` inches for a legend and ``right_in`` beside;
+def grid(rows: int, columns: int, below_in: float, right_in: float = 0.1, above_in: float = 0.0) -> tuple[Figure, Any]:
+    """A figure of panels that share their axes, with room in inches for a legend below, names beside and texts above;
     by inches and not by the sizes of texts, so that it is the same with any font."""
-    left_in, top_in, bottom_in, gap_in = 0.95, 0.55, 0.5 + below_in, (0.15, 0.32)
+    left_in, top_in, bottom_in, gap_in = 0.95, 0.55 + above_in, 0.5 + below_in, (0.15, 0.32)
     width = left_in + columns * PANEL_IN[0] + right_in
     height = top_in + rows * PANEL_IN[1] + bottom_in
     figure = Figure(figsize=(width, height))

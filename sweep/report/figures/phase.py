@@ -20,21 +20,27 @@ def phase_map(view: View, policies: tuple[str, ...], name: str) -> Figure:
     """Verdicts of these policies, the boundary of soft lockups drawn."""
     cells = verdict_cells(view.loads).filter(pl.col("policy").is_in(policies))
     lattice, rows = lattice_of(cells), rows_of(cells)
+    columns = verdict_columns(view, cells, lattice, rows, policies)
+    said = [f"{view.side(p)}: {locked:,} of {every:,} cells lock up" for p, (locked, every) in _locked(cells, policies)]
+    svg = to_svg(name, lambda: small_multiples(lattice, rows, columns))
+    return Figure(name, headline(cells, policies), svg, alt_text(rows, columns, said))
+
+
+def verdict_columns(
+    view: View, cells: pl.DataFrame, lattice: Lattice, rows: list[str], policies: tuple[str, ...]
+) -> list[Column]:
+    """A column of verdicts a policy; ``cells``: of ``answers.cells.verdict_cells``."""
     styles = (*VERDICT_STYLES.values(), NO_VERDICT)
-    columns = [
+    return [
         Column(view.side(policy), styles, tuple(_verdicts(cells, lattice, policy, row) for row in rows))
         for policy in policies
     ]
-    counts = [
-        (p, cells.filter(policy=p, verdict="soft_lockup").height, cells.filter(policy=p).height) for p in policies
-    ]
-    said = [f"{view.side(policy)}: {locked:,} of {all_:,} cells lock up" for policy, locked, all_ in counts]
-    return Figure(
-        name,
-        _phase_title(view, counts),
-        to_svg(name, lambda: small_multiples(lattice, rows, columns)),
-        alt_text(rows, columns, said),
-    )
+
+
+def _locked(cells: pl.DataFrame, policies: tuple[str, ...]) -> list[tuple[str, tuple[int, int]]]:
+    """Of each policy how many cells lock up, and how many there are."""
+    of = {policy: cells.filter(policy=policy) for policy in policies}
+    return [(p, (here.filter(verdict="soft_lockup").height, here.height)) for p, here in of.items()]
 
 
 def _verdicts(cells: pl.DataFrame, lattice: Lattice, policy: str, row: str) -> Panel:
@@ -59,15 +65,15 @@ def _verdict_title(here: pl.DataFrame) -> str:
     return f"never locks up; {chained} of {here.height} chain" if chained else "never locks up"
 
 
-def _phase_title(view: View, counts: list[tuple[str, int, int]]) -> str:
-    if len(counts) == 2 and view.pair and counts[0][0] == view.shown[0]:
-        (before, a, n), (after, b, m) = counts
-        if a == b == 0:
-            return f"Nothing locks up, neither with {before} nor with {after}"
-        return f"{a:,} of {n:,} machine and load cells lock up with {before}, {b:,} of {m:,} with {after}"
-    return "Cells that lock up: " + listed(
-        [f"{locked:,} of {every:,} with {policy}" for policy, locked, every in counts]
-    )
+def headline(cells: pl.DataFrame, policies: tuple[str, ...]) -> str:
+    """How much locks up under each policy, in one sentence."""
+    counts = _locked(cells, policies)
+    if not any(locked for _, (locked, _) in counts):
+        known = cells["verdict"].null_count() == 0
+        return f"{'Nothing locks up' if known else 'No lockup seen'} with {listed(list(policies))}"
+    first, *others = [f"{locked:,} of {every:,}" for _, (locked, every) in counts]
+    rest = [f"{count} with {policy}" for count, policy in zip(others, policies[1:], strict=True)]
+    return listed([f"{first} machine and load cells lock up with {policies[0]}", *rest])
 
 
 def class_map(view: View) -> Figure | None:

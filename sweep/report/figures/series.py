@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure as Drawing
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sweep.aggregate import highest
 from sweep.config import RATE
@@ -39,10 +38,10 @@ def over_time(view: View, told: Telling) -> Figure:
     most = {name: max(float(traces[p][name][1].max()) for p in policies) for name in TRACES}
 
     def draw() -> Drawing:
-        height = 1.35 * len(TRACES) + 0.7
-        layout = ConstrainedLayoutEngine(h_pad=0.05, w_pad=0.06)
-        figure = Drawing(figsize=(3.3 * len(policies) + 0.8, height), layout=layout)
+        width, height = 0.95 + 3.2 * len(policies), 0.9 + 1.35 * len(TRACES)
+        figure = Drawing(figsize=(width, height))
         axes = figure.subplots(len(TRACES), len(policies), sharex=True, sharey="row", squeeze=False)
+        figure.subplots_adjust(0.85 / width, 0.55 / height, 1 - 0.1 / width, 1 - 0.35 / height, 0.07, 0.18)
         for j, policy in enumerate(policies):
             colour = BEFORE if j == 0 and len(policies) > 1 else AFTER
             for i, (name, label) in enumerate(TRACES.items()):

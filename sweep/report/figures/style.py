@@ -81,7 +81,7 @@ def to_svg(name: str, draw: Callable[[], Figure]) -> str:
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"<[^>]*>", tag, svg))
 
 
-def shown(text: str) -> str:
+def shown(text: str, most: int = MAX_TEXT) -> str:
     """A string of a user's as a picture may hold it: short, and without characters that XML does not allow."""
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return printable if len(printable) <= MAX_TEXT else printable[: MAX_TEXT - 1] + "…"
+    return printable if len(printable) <= most else printable[: most - 1] + "…"

@@ -6,13 +6,14 @@ from typing import Any
 
 import polars as pl
 
-from sweep.report.inputs import COLUMNS, Results, complete
+from sweep.report.inputs import Results, complete
+from sweep.results import SCHEMA
 from workers import MODEL_VERSION
 
 
 def table(*rows: dict[str, Any]) -> pl.LazyFrame:
     """Rows of ``tests.sweep.frames.result_row`` as the report reads them."""
-    kinds = {name: kind for name, kind in COLUMNS.items() if any(name in row for row in rows)}
+    kinds = {name: kind for name, kind in SCHEMA.items() if any(name in row for row in rows)}
     return complete(pl.DataFrame(list(rows), schema_overrides=kinds).lazy())
 
 

@@ -82,17 +82,15 @@ PAIR = ("array", "list")
 HOSTILE = "<img src=x onerror=alert(1)> $x$ & \x00"
 
 TABLES = {
-    "one scenario": [result_row({})],
-    "one scenario, locked": [result_row({}, verdict="soft_lockup", softirq_residency_max_ms=2900.0)],
+    "one scenario": [result_row({"strict": True}, verdict="soft_lockup", softirq_residency_max_ms=2900.0)],
     "one policy": some(("list_127",), ("1", "16"), (8, 16, 32)),
     "no policy of the usual names": some(("array_cpus", "mine"), ("1,8,32", "33:0.25,1:0.75"), (5, 4096)),
     "seven policies": some((*PAIR, "a", "b", "c", "d", "e"), ("1", "64"), (8, 16)),
     "many sizes": some(PAIR, tuple(str(n) for n in range(1, 50)), (8, 64)),
     "no pair": [result_row({"policy": "array"}), result_row({"policy": "list", "cpus": 16})],
     "scattered points": [scattered(policy, number) for policy in PAIR for number in range(80)],
-    "hosts": [
-        row for number in range(3) for row in some(PAIR, ("16",), (64, 128), lock_remote_ns=number, **host(number))
-    ],
+    "hosts": [row for number in range(3) for row in some(PAIR, ("16",), (64, 128), **host(number))],
+    "never trimmed": [row | {"depot_reclaim_s": float("inf")} for row in some(("list_untrimmed",), ("1",), (8, 16))],
     "everything failed": [failed(), failed("MemoryError", cpus=16, policy="list")],
     "some failed": [*some(PAIR, ("16",), (8, 16)), failed(cpus=16, iova_pages="16", in_flight=300), failed(cpus=99)],
     "everything implied": [implied(row) for row in some(PAIR, ("16", "64"), (8, 16))],
@@ -101,8 +99,6 @@ TABLES = {
         result_row({"policy": "array"}),
         failed(HOSTILE, policy="array", cpus=9),
     ],
-    "strict": some(PAIR, ("1",), (8, 16), strict=True),
-    "never trimmed": [row | {"depot_reclaim_s": float("inf")} for row in some(PAIR, ("1",), (8, 16))],
 }
 
 
@@ -157,7 +153,7 @@ def test_sections_come_in_the_order_of_the_questions(known: Any) -> None:
     ]  # fmt: skip
     figures = {block.name: block.title for section in rest for block in section.blocks if isinstance(block, Figure)}
     assert list(figures) == ["phase", "classes", "memory", "held", "callbacks", "knobs", "series"]
-    assert figures["phase"] == "6 of 27 machine and load cells lock up with array, 3 of 27 with list"
+    assert figures["phase"] == "6 of 27 machine and load cells lock up with array and 3 of 27 with list"
     assert figures["classes"] == "list fixes 5 of the 10 scenarios that lock up with array and breaks 0"
 
 
@@ -170,6 +166,13 @@ def test_a_long_lead_is_short_and_the_whole_of_it_below() -> None:
     whole = rest[0].blocks[0]
     assert isinstance(whole, Table)
     assert len(whole.rows) == 45
+
+
+def test_values_that_are_put_together_are_said_to_be() -> None:
+    sweep = results(*TABLES["scattered points"])
+    table = lead(sweep)[0]
+    assert isinstance(table, Table)
+    assert "CPU counts and rates of maps are rounded to a few values." in table.note
 
 
 def test_what_failed_is_said_with_its_error() -> None:

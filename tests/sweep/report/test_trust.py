@@ -60,7 +60,7 @@ def test_a_table_of_an_older_model_does_not_say_what_was_checked() -> None:
 
 def test_agreement_is_of_a_version() -> None:
     assert "400 scenarios were run by the model and by the reference machine" in said(rows("run"))
-    assert "1 of 1 target met." in said(rows("run"))
+    assert "**Agreement with the reference machine: 1 of 1 target met**" in said(rows("run"))
     assert "| verdicts equal | 96 % | 95 % | yes |" in said(rows("run"))
     assert "| 16 pages | 80 | 90.0% |" in said(rows("run"))
     assert "was version" not in said(rows("run"))
@@ -84,6 +84,7 @@ def test_what_is_packaged_is_read(tmp_path: Path) -> None:
 def test_the_audit_of_a_refinement() -> None:
     told = said(rows("run"), refinement={"rounds": 9, "audited": 200, "contradictions": 3})
     assert "9 rounds. As an audit it ran 200 scenarios whose verdict was implied: 3 (2%) came out otherwise" in told
+    assert "all came out as implied." in said(rows("run"), refinement={"rounds": 9, "audited": 5, "contradictions": 0})
     assert "no implied verdict was audited" in said(
         rows("run"), refinement={"rounds": 1, "audited": 0, "contradictions": 0}
     )

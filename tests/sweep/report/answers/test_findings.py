@@ -48,6 +48,11 @@ def test_what_the_patch_breaks_is_said() -> None:
     )
 
 
+def test_what_is_not_known_is_not_said_to_be_safe() -> None:
+    open_ = [row | {"verdict": None, "cell": "unknown"} for row in pair("ok", "ok", cpus=64)]
+    assert "no lockup or chain is known with list on up to 64 CPUs" in said(*pair("ok", "ok"), *open_)[-1]
+
+
 def test_mixes_are_apart() -> None:
     found = said(*pair("soft_lockup", "ok", "1,64"), *pair("soft_lockup", "soft_lockup", "1,64", 9))
     assert found[1] == (

@@ -90,6 +90,15 @@ def test_machines_that_would_take_long_are_not_run(depots: dict[str, Any]) -> No
     assert "would take long" in found
 
 
+def test_a_model_that_raises_costs_the_picture_alone(depots: dict[str, Any]) -> None:
+    def raises(scenario: Columns) -> Columns:
+        raise ValueError("no such machine")
+
+    sweep = results(*FIXED_SMALL, policies=depots)
+    found = telling(sweep, POLICIES, paired_of(sweep.table).loads, raises)
+    assert found == "Not shown: simulated again it raised ValueError: no such machine."
+
+
 def test_nothing_run_and_no_policy_known() -> None:
     row = FIXED_SMALL[0] | {"softirq_residency_max_ms": None, "verdict": None, "status": "failed"}
     assert told([row]) == "No scenario of this sweep was run, so none can be shown over time."
