@@ -1,0 +1,68 @@
+"""A comparison as text for the terminal, and as a document for Markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from sweep.baseline.compare import Change, Comparison
+from sweep.document import Bullets, Code, Column, Document, Paragraph, Section, Table
+
+WIDTH = 100
+MOST_SHOWN = 12
+"""Lines that the terminal names; the files name all."""
+
+
+def headline(found: Comparison) -> str:
+    """The answer in one sentence."""
+    if found.holds:
+        return f"baseline {found.grid}: nothing moved on {len(found.labels)} lines"
+    worse = sum(line.worse for line in found.moved)
+    said = [f"{len(found.moved)} of {len(found.labels)} lines moved, {worse} for the worse"] if found.moved else []
+    said += [f"{len(found.added)} lines are new"] if found.added else []
+    said += [f"{len(found.removed)} lines are gone"] if found.removed else []
+    return f"baseline {found.grid}: {'; '.join(said)}"
+
+
+def text(found: Comparison) -> str:
+    """What moved, for the terminal: at most MOST_SHOWN lines of each kind."""
+    out = [headline(found), *(f"  differs: {cause}" for cause in found.causes[:MOST_SHOWN])]
+    for line in found.moved[:MOST_SHOWN]:
+        for change in line.changes:
+            said = f"{line.label}: {sentence(change)}"
+            out += textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="      ")
+    for what, labels in (("not in the baseline", found.added), ("in the baseline only", found.removed)):
+        out += [f"  {what}: {label}" for label in labels[:MOST_SHOWN]]
+    left = sum(max(0, len(named) - MOST_SHOWN) for named in (found.moved, found.added, found.removed))
+    return "\n".join(out + ([f"  and {left} more lines"] if left else []))
+
+
+def sentence(change: Change) -> str:
+    """From where to where, and why it matters."""
+    return f"{change.text}: {change.why}" if change.why else change.text
+
+
+def document(found: Comparison, update: str) -> Document:
+    """The same in full; ``update``: the command that makes the new figures the baseline."""
+    lead = [Paragraph(headline(found) + ".")]
+    if not found.holds:
+        lead.append(Paragraph("A line is everything of a scenario but its rate. If what moved is meant, record it:"))
+    blocks = lead if found.holds else [*lead, Code(update)]
+    return Document("Against the baseline", tuple(blocks), tuple(_sections(found)))
+
+
+def _sections(found: Comparison) -> Iterator[Section]:
+    if found.causes:
+        yield Section("What else differs", (Bullets(found.causes),))
+    if found.moved:
+        rows = tuple(
+            (line.label if first else "", "worse" if change.worse else "better", change.text, change.why)
+            for line in found.moved
+            for first, change in zip((True, *[False] * len(line.changes)), line.changes, strict=False)
+        )
+        columns = (Column("line"), Column(""), Column("what moved"), Column("why it matters"))
+        yield Section("What moved", (Table("Lines that moved, the worst first", columns, rows),))
+    if found.added:
+        yield Section("Not in the baseline", (Bullets(found.added),))
+    if found.removed:
+        yield Section("In the baseline only", (Bullets(found.removed),))
