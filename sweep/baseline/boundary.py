@@ -42,6 +42,11 @@ class Boundary:
         rate = plain(self.rate_per_s)
         return rate if self.side == AT else f"{'>' if self.side == ABOVE else '<='}{rate}"
 
+    @property
+    def from_per_s(self) -> float:
+        """The lowest rate that may be unsafe: 0 or infinite where it was not found."""
+        return {AT: self.rate_per_s, ABOVE: math.inf, BELOW: 0.0}[self.side]
+
     def moved(self, was: Boundary, tolerance: float) -> bool:
         """Whether it is another one: on another side, or away by more than the share ``tolerance`` of the rate.
 
@@ -53,8 +58,7 @@ class Boundary:
 
     def worse_than(self, was: Boundary) -> bool:
         """Whether less is safe than before; of two that ``moved``."""
-        order = (BELOW, AT, ABOVE)
-        return (order.index(self.side), self.rate_per_s) < (order.index(was.side), was.rate_per_s)
+        return self.from_per_s < was.from_per_s
 
 
 def boundary(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from sweep.baseline.compare import Change, Comparison
-from sweep.document import Bullets, Code, Column, Document, Paragraph, Section, Table
+from sweep.baseline.changes import Change
+from sweep.baseline.compare import Comparison
+from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 
 WIDTH = 100
 MOST_SHOWN = 12
@@ -44,11 +45,11 @@ def sentence(change: Change) -> str:
 
 def document(found: Comparison, update: str) -> Document:
     """The same in full; ``update``: the command that makes the new figures the baseline."""
-    lead = [Paragraph(headline(found) + ".")]
+    lead: list[Block] = [Paragraph(headline(found) + ".")]
     if not found.holds:
-        lead.append(Paragraph("A line is everything of a scenario but its rate. If what moved is meant, record it:"))
-    blocks = lead if found.holds else [*lead, Code(update)]
-    return Document("Against the baseline", tuple(blocks), tuple(_sections(found)))
+        what = "A line is everything of a scenario but its rate. If what moved is meant, record it:"
+        lead += [Paragraph(what), Code(update)]
+    return Document("Against the baseline", tuple(lead), tuple(_sections(found)))
 
 
 def _sections(found: Comparison) -> Iterator[Section]:

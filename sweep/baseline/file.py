@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.baseline.boundary import Boundary, plain
-from sweep.baseline.lines import LOAD, Line
+from sweep.baseline.lines import FAILURE, LOAD, Line
 from workers.schema import VERDICTS, ScenarioError
 
 ENDING = ".json"
@@ -40,8 +40,8 @@ class Baseline:
 
     def same(self) -> dict[str, Any]:
         """The columns of the lines' load that have one value in all of them."""
-        first = self.lines[0].load
-        return {name: value for name, value in first.items() if all(line.load.get(name) == value for line in self.lines)}
+        loads = [line.load for line in self.lines]
+        return {name: value for name, value in loads[0].items() if all(load.get(name) == value for load in loads)}
 
 
 def path_of(folder: str, grid: str) -> Path:
@@ -116,8 +116,8 @@ def _line(row: Mapping[str, Any], same: Mapping[str, Any]) -> Line:
     load = {name: value for name, value in {**same, **row}.items() if name not in taken}
     ordered = {name: load.pop(name) for name in LOAD} | load
     rates, verdicts = tuple(float(rate) for rate in row["rates_per_s"]), tuple(row["verdicts"])
-    if len(rates) != len(verdicts) or not set(verdicts) <= {*VERDICTS, "failed"}:
+    if len(rates) != len(verdicts) or not set(verdicts) <= {*VERDICTS, FAILURE}:
         raise ValueError(f"verdicts {verdicts} of rates {rates}")
-    boundaries = [None if row[key] is None else Boundary.read(row[key]) for key in _BOUNDARIES]
-    figures = [None if row[name] is None else float(row[name]) for name in _FIGURES]
-    return Line(ordered, rates, verdicts, *boundaries, *figures)
+    rest: dict[str, Any] = {n: None if row[key] is None else Boundary.read(row[key]) for key, n in _BOUNDARIES.items()}
+    rest |= {name: None if row[name] is None else float(row[name]) for name in _FIGURES}
+    return Line(ordered, rates, verdicts, **rest)

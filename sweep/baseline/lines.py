@@ -13,13 +13,16 @@ from sweep.aggregate import with_rate
 from sweep.baseline.boundary import Boundary, boundary
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE
 from sweep.grid import PERIOD
-from sweep.store.chunk import FAILED
-from workers.results import LONG_STAY_MS, SOFT_LOCKUP_MS, rearm_period_ms
+from sweep.store.chunk import FAILED as FAILURE
+from workers.results import SOFT_LOCKUP_MS, rearm_period_ms
 
 LOAD = ("policy", *(name for name in LOAD_NAMES if name != PERIOD))
 """Scenario columns that tell lines apart. Costs do so only where a grid varies them: else they are under test."""
 
 FIGURES = ("verdict", "softirq_residency_max_ms", "memory_peak_bytes", "memory_end_bytes", "depot_reclaim_s", "status")
+LONG_STAY_MS = 1000.0
+"""A run shorter than 20 s is a soft lockup by its stays of that length: its verdict turns about there."""
+
 MIB_DIGITS, MS_DIGITS, S_DIGITS = 5, 4, 4
 
 
@@ -28,7 +31,7 @@ class Line:
     """One line, figures rounded as they are kept.
 
     ``load``: its columns (LOAD, and costs that vary); ``rates_per_s``: what was run, ascending; ``verdicts``: of each,
-    or ``failed``. ``chains_from``, ``locks_from``: None where every cell failed. Of the rates without lockup and
+    or FAILURE. ``chains_from``, ``locks_from``: None where every cell failed. Of the rates without lockup and
     failure, None where there are none: ``safe_stay_ms``, the longest stay in the softirq below the re-arm period;
     ``memory_peak_mib``, ``memory_end_mib``, ``reclaim_s``: the most of any rate.
     """
@@ -42,6 +45,11 @@ class Line:
     memory_peak_mib: float | None
     memory_end_mib: float | None
     reclaim_s: float | None
+
+    @property
+    def alive(self) -> tuple[bool, ...]:
+        """At which rates it neither locks up nor failed."""
+        return tuple(verdict not in ("soft_lockup", FAILURE) for verdict in self.verdicts)
 
     @property
     def name(self) -> tuple[tuple[str, Any], ...]:
@@ -61,9 +69,9 @@ def lines(results: pl.LazyFrame, varied: tuple[str, ...]) -> list[Line]:
 
 def _line(load: dict[str, Any], row: Mapping[str, list[Any]]) -> Line:
     rates = row[RATE]
-    verdicts = ["failed" if s == FAILED else v for s, v in zip(row["status"], row["verdict"], strict=True)]
+    verdicts = [FAILURE if s == FAILURE else v for s, v in zip(row["status"], row["verdict"], strict=True)]
     rearm_ms = float(rearm_period_ms(load["hz"]))
-    ran = [i for i, verdict in enumerate(verdicts) if verdict != "failed"]
+    ran = [i for i, verdict in enumerate(verdicts) if verdict != FAILURE]
     alive = [i for i in ran if verdicts[i] != "soft_lockup"]
     stays = row["softirq_residency_max_ms"]
     calm = [stays[i] for i in alive if stays[i] < rearm_ms]
@@ -71,7 +79,6 @@ def _line(load: dict[str, Any], row: Mapping[str, list[Any]]) -> Line:
     locks = [verdicts[i] == "soft_lockup" for i in ran]
     ran_rates, ran_stays = [rates[i] for i in ran], [stays[i] for i in ran]
     chain_limits = [rearm_ms] * len(ran)
-    # a verdict of a run shorter than 20 s turns at 1 s
     lock_limits = [SOFT_LOCKUP_MS if stay >= SOFT_LOCKUP_MS else LONG_STAY_MS for stay in ran_stays]
     return Line(
         load,
