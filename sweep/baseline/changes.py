@@ -12,11 +12,13 @@ from sweep.map import si
 from workers.results import rearm_period_ms
 from workers.schema import VERDICTS
 
-KINDS = ("failure", "locks", "chains", "verdict", "memory", "reclaim", "stay", "rates")
+KINDS = ("failure", "locks", "chains", "verdict", "memory", "reclaim", "tree", "stay", "rates")
 """What can move on a line, the gravest first."""
 
-FLOOR = {"stay": 0.05, "memory": 0.0, "reclaim": 0.25}
-"""Differences (ms, MiB, s) that are none, whatever the share: the depot work frees a magazine each 0.1 s."""
+FLOOR = {"stay": 0.05, "memory": 0.0, "reclaim": 0.25, "tree": 100.0}
+"""Differences (ms, MiB, s, IOVAs) that are none, whatever the share: less than what the depot work frees in 0.3 s, or
+than a magazine.
+"""
 
 WHO = {"array": "5.15 as it is", "list": "5.15 with both patches"}
 
@@ -34,8 +36,8 @@ class Change:
 def changes(was: Line, now: Line, tolerance: Mapping[str, float]) -> Iterator[Change]:
     """What moved on a line by more than ``tolerance`` (``sweep.baseline.file``), the gravest first.
 
-    Memory is compared where the same rates stay out of lockups, and the longest safe stay where no verdict changed:
-    else both are those of other loads.
+    Memory is compared where the same rates stay out of lockups, figures of the calm ones where no verdict changed:
+    else they are those of other loads.
     """
     if was.rates_per_s != now.rates_per_s:
         text = f"run at {_rates(now.rates_per_s)}, was at {_rates(was.rates_per_s)}"
@@ -53,6 +55,7 @@ def changes(was: Line, now: Line, tolerance: Mapping[str, float]) -> Iterator[Ch
         yield from _memory(was, now, tolerance["memory"])
         yield from _reclaim(was, now, tolerance["reclaim"])
     if was.verdicts == now.verdicts:
+        yield from _tree(was, now, tolerance["tree"])
         yield from _stay(was, now, tolerance["stay"])
 
 
@@ -72,13 +75,13 @@ def _shifts(was: Line, now: Line, tolerance: float) -> dict[str, tuple[Boundary,
 
 
 def _in_one_step(line: Line) -> bool:
-    """Whether the first verdict that is not ok is a lockup."""
-    return next((verdict for verdict in line.verdicts if verdict not in ("ok", FAILURE)), "") == "soft_lockup"
+    """Whether the first verdict that is not ok, if there is one, is a lockup."""
+    return next((verdict for verdict in line.verdicts if verdict not in ("ok", FAILURE)), "soft_lockup") != "chained"
 
 
 def _shift(kind: str, was: Boundary, now: Boundary, who: str) -> Change:
-    does, does_not = ("locks up", "does not lock up") if kind == "locks" else ("chains", "does not chain")
-    what = f"{does_not} up to {si(now.rate_per_s)}" if now.side == ABOVE else f"{does} {_from(now)}"
+    does, does_not = ("locks up", "no lockup") if kind == "locks" else ("chains", "no chaining")
+    what = f"{does_not} up to" if now.side == ABOVE else f"{does} from" if now.side == AT else f"{does} already at"
     shift = f" ({_percent(now.rate_per_s, was.rate_per_s)})" if now.side == was.side == AT else ""
     worse = now.worse_than(was)
     if kind == "locks":
@@ -86,14 +89,14 @@ def _shift(kind: str, was: Boundary, now: Boundary, who: str) -> Change:
     else:
         lets_go = "no longer lets go" if worse else "lets go again"
         why = f"with {who} the flush timer {lets_go} of its CPU in time at the loads in between"
-    return Change(kind, f"{what} unmaps/s, was {_from(was)}{shift}", why, worse)
+    return Change(kind, f"{what} {si(now.rate_per_s)} unmaps/s, was {_from(was)}{shift}", why, worse)
 
 
 def _from(boundary: Boundary) -> str:
     rate = si(boundary.rate_per_s)
     if boundary.side == AT:
         return f"from {rate}"
-    return f"not up to {rate}" if boundary.side == ABOVE else f"at {rate} already"
+    return f"not up to {rate}" if boundary.side == ABOVE else f"already at {rate}"
 
 
 def _flips(was: Line, now: Line, shifts: Mapping[str, tuple[Boundary, Boundary]]) -> Iterator[Change]:
@@ -132,6 +135,18 @@ def _reclaim(was: Line, now: Line, tolerance: float) -> Iterator[Change]:
         yield Change("reclaim", text, "it never comes back" if new == math.inf else later, new > old)
 
 
+def _tree(was: Line, now: Line, tolerance: float) -> Iterator[Change]:
+    if drift := _drift(was.tree_frees, now.tree_frees, tolerance, FLOOR["tree"]):
+        old, new = drift
+        text = f"{new:g} IOVAs freed to the tree, was {old:g} ({_percent(new, old)})"
+        if was.reclaim_s:  # there is a surplus to trim
+            why = f"the depot is trimmed {'less' if new < old else 'more'}"
+            yield Change("tree", text, why, new < old)
+        else:
+            why = f"{'more' if new > old else 'less'} work under iova_rbtree_lock"
+            yield Change("tree", text, why, new > old)
+
+
 def _stay(was: Line, now: Line, tolerance: float) -> Iterator[Change]:
     if drift := _drift(was.safe_stay_ms, now.safe_stay_ms, tolerance, FLOOR["stay"]):
         old, new = drift
@@ -150,7 +165,12 @@ def _drift(was: float | None, now: float | None, share: float, floor: float) -> 
 
 
 def _percent(now: float, was: float) -> str:
-    return f"{100 * (now / was - 1):+.2g} %" if was else "from nothing"
+    if not was:
+        return "from nothing"
+    if now >= 2 * was:
+        return f"{now / was:.3g} times that"
+    percent = 100 * (now / was - 1)
+    return f"{percent:+.0f} %" if abs(percent) >= 10 else f"{percent:+.2g} %"
 
 
 def _seconds(seconds: float) -> str:

@@ -19,11 +19,12 @@ from workers.results import SOFT_LOCKUP_MS, rearm_period_ms
 LOAD = ("policy", *(name for name in LOAD_NAMES if name != PERIOD))
 """Scenario columns that tell lines apart. Costs do so only where a grid varies them: else they are under test."""
 
-FIGURES = ("verdict", "softirq_residency_max_ms", "memory_peak_bytes", "memory_end_bytes", "depot_reclaim_s", "status")
+STAY, FREES, RECLAIM = "softirq_residency_max_ms", "rbtree_erases", "depot_reclaim_s"
+FIGURES = ("verdict", "status", STAY, FREES, RECLAIM, "memory_peak_bytes", "memory_end_bytes")
 LONG_STAY_MS = 1000.0
 """A run shorter than 20 s is a soft lockup by its stays of that length: its verdict turns about there."""
 
-MIB_DIGITS, MS_DIGITS, S_DIGITS = 5, 4, 4
+MIB_DIGITS, MS_DIGITS, S_DIGITS, FREES_DIGITS = 5, 4, 4, 4
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Line:
 
     ``load``: its columns (LOAD, and costs that vary); ``rates_per_s``: what was run, ascending; ``verdicts``: of each,
     or FAILURE. ``chains_from``, ``locks_from``: None where every cell failed. Of the rates without lockup and
-    failure, None where there are none: ``safe_stay_ms``, the longest stay in the softirq below the re-arm period;
-    ``memory_peak_mib``, ``memory_end_mib``, ``reclaim_s``: the most of any rate.
+    failure, None where there are none: ``memory_peak_mib``, ``memory_end_mib``, ``reclaim_s``, the most of any rate.
+    Of the calm rates, those below the re-arm period: ``safe_stay_ms``, the longest stay in the softirq, and
+    ``tree_frees``, IOVAs freed to the tree, by an overflow, by trimming or because they are oversize.
     """
 
     load: Mapping[str, Any]
@@ -42,6 +44,7 @@ class Line:
     chains_from: Boundary | None
     locks_from: Boundary | None
     safe_stay_ms: float | None
+    tree_frees: float | None
     memory_peak_mib: float | None
     memory_end_mib: float | None
     reclaim_s: float | None
@@ -73,8 +76,8 @@ def _line(load: dict[str, Any], row: Mapping[str, list[Any]]) -> Line:
     rearm_ms = float(rearm_period_ms(load["hz"]))
     ran = [i for i, verdict in enumerate(verdicts) if verdict != FAILURE]
     alive = [i for i in ran if verdicts[i] != "soft_lockup"]
-    stays = row["softirq_residency_max_ms"]
-    calm = [stays[i] for i in alive if stays[i] < rearm_ms]
+    stays = row[STAY]
+    calm = [i for i in alive if stays[i] < rearm_ms]
     chains = [verdicts[i] != "ok" for i in ran]
     locks = [verdicts[i] == "soft_lockup" for i in ran]
     ran_rates, ran_stays = [rates[i] for i in ran], [stays[i] for i in ran]
@@ -86,10 +89,11 @@ def _line(load: dict[str, Any], row: Mapping[str, list[Any]]) -> Line:
         tuple(verdicts),
         boundary(ran_rates, ran_stays, chains, chain_limits) if ran else None,
         boundary(ran_rates, ran_stays, locks, lock_limits) if ran else None,
-        _most(calm, MS_DIGITS),
+        _most([stays[i] for i in calm], MS_DIGITS),
+        _most([row[FREES][i] for i in calm], FREES_DIGITS),
         _most([row["memory_peak_bytes"][i] / 2**20 for i in alive], MIB_DIGITS),
         _most([row["memory_end_bytes"][i] / 2**20 for i in alive], MIB_DIGITS),
-        _most([row["depot_reclaim_s"][i] for i in alive], S_DIGITS),
+        _most([row[RECLAIM][i] for i in alive], S_DIGITS),
     )
 
 
