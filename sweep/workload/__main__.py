@@ -11,7 +11,7 @@ from pathlib import Path
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
 from sweep.workload.write import write
-from workers.schema import ScenarioError
+from workers.schema import ScenarioError, check_value, column
 
 BAD_INPUT, INTERRUPTED = 2, 130
 DESCRIPTION = """\
@@ -40,6 +40,10 @@ def main(argv: list[str]) -> int:
     given = _parser().parse_args(argv)
     try:
         name = _name(given.name, given.trace)
+        if not given.output or "://" in given.output:
+            raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
+        if given.cpus is not None:
+            check_value(column("cpus"), given.cpus)
         found = estimate(measured := measure(given.trace), given.trace, given.cpus)
         files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
     except ScenarioError as error:

@@ -14,6 +14,9 @@ CLEAR, VISIBLE = 0.9, 0.8
 Times that are spread evenly or at random have 0.75 and less.
 """
 
+APART = 2 * BINS_PER_OCTAVE
+"""Two heaps whose means differ by less than that, a factor of four, are one: a narrow one may lie across two bins."""
+
 
 @dataclass(frozen=True)
 class Bursts:
@@ -61,9 +64,10 @@ class Gaps:
             return nothing
         best = float(between[parted].max())
         clear = best / total
-        if clear < VISIBLE:
-            return Bursts(0.0, clear, nothing.long_gaps, 0.0)
         equal = np.flatnonzero(parted & (between >= best * (1 - 1e-9)))  # all limits in an empty stretch
         last = int(equal[len(equal) // 2])
+        low = moment[last] / below[last]
+        if clear < VISIBLE or (mean - low) / (1 - below[last]) < APART:  # the high mean less the low one
+            return Bursts(0.0, clear, nothing.long_gaps, 0.0)
         limit_ns = 2.0 ** ((last + 1) / BINS_PER_OCTAVE)
         return Bursts(limit_ns, clear, int(self.counts[last + 1 :].sum()), float(self.sums_ns[: last + 1].sum()))
