@@ -56,7 +56,7 @@ def test_every_format(form: str, tmp_path: Path) -> None:
     cpus=st.integers(1, 4),
     burst=st.integers(1, 24),
     spare_us=st.floats(20, 5000),
-    depth=st.floats(1, 4),
+    depth=st.floats(2.5, 5),  # so that nothing is unmapped before it is mapped, however early and late bursts are
     sizes=st.sampled_from([(1,), (32,), (8, 64), (1, 2, 1024)]),
     shift=st.integers(0, 4),
     pieces=st.sampled_from([1, 3]),
