@@ -1,31 +1,46 @@
 """The vectorized model against the reference machine: classes, figures, slices, the worst rows, and the speed.
 
-    python benchmarks/model_agreement.py TRUTH.jsonl [--rows N] [--sizes one|mixed|all]
+    python benchmarks/model_agreement.py TRUTH.jsonl [--rows N] [--sizes one|mixed|all] [--write]
 
 TRUTH is described in benchmarks/truth.py; tests/data/truth_rows.jsonl is a small one. A scenario under a policy is one
 row. A figure's error is its distance from the range of the seeds, a class is right if a seed has it; "chained" are the
-rows in which no seed stays below the re-arm period. Figures that the file does not hold are left out.
+rows in which no seed stays below the re-arm period. Figures that the file does not hold are left out. ``--write`` keeps
+the shares in conf/agreement.json, from where reports quote them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.truth import Case, Row, TruthError, columns, distance, error, read_cases, residency_class, spread
+from benchmarks.truth import (
+    Case,
+    Row,
+    TruthError,
+    by_scenario,
+    columns,
+    distance,
+    error,
+    read_cases,
+    residency_class,
+    spread,
+)
+from workers import MODEL_VERSION
 from workers.results import CPU_MAGAZINES
 from workers.schema import RCACHE_MAX_PAGES, Columns, parse_iova_pages
 from workers.task import simulate
 
+KEPT = Path(__file__).parents[1] / "conf" / "agreement.json"
 WORST = 10
 FLOOR_MS, FLOOR_MAGAZINES, LEAST_COUNT = 0.02, 8.0, 1_000
 RESIDENCY = "softirq_residency_max_ms"
@@ -139,57 +154,93 @@ def _errors(figure: Figure, cases: list[Case], results: Columns) -> np.ndarray:
     return out
 
 
+class Finding(NamedTuple):
+    """A share of rows (nan where there are none) beside what is asked for, and what else to say of it."""
+
+    name: str
+    share: float
+    rows: int
+    asked: float
+    more: str = ""
+
+    @property
+    def met(self) -> bool:
+        return bool(np.isnan(self.share) or self.share >= self.asked)
+
+    @property
+    def measured(self) -> str:
+        return "no rows" if np.isnan(self.share) else f"{100 * self.share:.1f} % of {self.rows}"
+
+    @property
+    def text(self) -> str:
+        share = self.measured if np.isnan(self.share) else f"{100 * self.share:5.1f} % of {self.rows:4d}"
+        asked = "" if np.isnan(self.share) else f", asked {100 * self.asked:.0f} %"
+        return f"{self.name:46s} {share}{asked}{'' if self.met else '  missed'}{self.more}"
+
+
 def report(cases: list[Case], results: Columns) -> str:
     """The comparison as text: classes, figures, slices, worst rows."""
-    found = judge(cases, results)
-    return "\n\n".join((_classes(found), _figures(found), _slices(cases, found), _worst(cases, results, found)))
-
-
-def _line(label: str, part: np.ndarray, asked: float) -> str:
-    """A share of rows beside what is asked for; ``part`` (n,) booleans."""
-    if not len(part):
-        return f"{label:46s} no rows"
-    missed = "" if part.mean() >= asked else "  missed"
-    return f"{label:46s} {100 * part.mean():5.1f} % of {len(part):4d}, asked {100 * asked:.0f} %{missed}"
-
-
-def _classes(a: Agreement) -> str:
-    table = np.zeros((3, 3), int)
-    np.add.at(table, (np.where(a.right, a.classes, a.truth), a.classes), 1)
-    return "\n".join(
-        (
-            _line("class right", a.right, CLASS_TARGET),
-            _line("class right, chained", a.right[a.chained], CHAINED_CLASS_TARGET),
-            _line("both of a scenario's classes right", a.right[::2] & a.right[1::2], PAIR_TARGET),
-            "rows by class, truth down, model across:",
-            *(f"  {name:24s}" + "".join(f"{n:6d}" for n in row) for name, row in zip(CLASSES, table, strict=True)),
-        )
+    a = judge(cases, results)
+    parts = (
+        [*(found.text for found in classes(cases, a)), *_confusion(a)],
+        [*(found.text for found in figures(a)), *_bias(a)],
+        [found.text for found in slices(cases, a)],
+        [_worst(cases, results, a)],
     )
+    return "\n\n".join("\n".join(lines) for lines in parts)
+
+
+def _finding(name: str, right: np.ndarray, asked: float, more: str = "") -> Finding:
+    """``right``: booleans (n,)."""
+    return Finding(name, float(right.mean()) if len(right) else np.nan, len(right), asked, more)
+
+
+def classes(cases: list[Case], a: Agreement) -> list[Finding]:
+    """How often the class of the longest stay is right: of all rows, of those that chain, of a scenario's rows all."""
+    every = np.array([a.right[group].all() for group in by_scenario(cases)])
+    return [
+        _finding("class right", a.right, CLASS_TARGET),
+        _finding("class right, chained", a.right[a.chained], CHAINED_CLASS_TARGET),
+        _finding("class right under every policy", every, PAIR_TARGET),
+    ]
 
 
 CLASSES = ("below the re-arm period", "below 1 s", "1 s and above")
 
 
-def _figures(a: Agreement) -> str:
-    lines = []
+def _confusion(a: Agreement) -> list[str]:
+    table = np.zeros((3, 3), int)
+    np.add.at(table, (np.where(a.right, a.classes, a.truth), a.classes), 1)
+    rows = (f"  {name:24s}" + "".join(f"{n:6d}" for n in row) for name, row in zip(CLASSES, table, strict=True))
+    return ["rows by class, truth down, model across:", *rows]
+
+
+def figures(a: Agreement) -> list[Finding]:
+    """How often each figure is as near as asked for."""
+    found = []
     for target in TARGETS:
         errors = a.errors[target.figure][a.chained] if target.chained else a.errors[target.figure]
         errors = np.abs(errors[~np.isnan(errors)])
         unit = f"{target.within:g}" if FIGURES[target.figure].absolute else f"{100 * target.within:g} %"
-        label = f"{target.figure}{', chained' if target.chained else ''} within {unit}"
-        quantile = f"; that share is within {np.quantile(errors, target.share):.3f}" if len(errors) else ""
-        lines.append(_line(label, errors <= target.within, target.share) + quantile)
+        name = f"{target.figure}{', chained' if target.chained else ''} within {unit}"
+        more = f"; that share is within {np.quantile(errors, target.share):.3f}" if len(errors) else ""
+        found.append(_finding(name, errors <= target.within, target.share, more))
+    return found
+
+
+def _bias(a: Agreement) -> list[str]:
     errors = a.errors["callback_mean_ms"][a.chained]
     errors = errors[~np.isnan(errors)]
-    if len(errors):
-        bias = float(np.median(errors))
-        missed = "" if abs(bias) <= BIAS_TARGET else "  missed"
-        lines.append(f"{'callback_mean_ms, chained, median signed error':46s} {100 * bias:+5.1f} %, asked 5 %{missed}")
-    return "\n".join(lines)
+    if not len(errors):
+        return []
+    bias = float(np.median(errors))
+    missed = "" if abs(bias) <= BIAS_TARGET else "  missed"
+    return [f"{'callback_mean_ms, chained, median signed error':46s} {100 * bias:+5.1f} %, asked 5 %{missed}"]
 
 
-def _slices(cases: list[Case], a: Agreement) -> str:
-    lines = []
+def slices(cases: list[Case], a: Agreement) -> list[Finding]:
+    """How often the class is right within each of SLICES."""
+    found = []
     for name, belongs in SLICES.items():
         rows = np.array([belongs(case.scenario) for case in cases])
         errors = a.errors["callback_mean_ms"][rows]
@@ -197,8 +248,27 @@ def _slices(cases: list[Case], a: Agreement) -> str:
         near = f"; callback_mean_ms within 25 %: {100 * np.mean(errors <= 0.25):.1f} %" if len(errors) else ""
         chained = a.right[rows & a.chained]
         some = f"; chained: {chained.sum()} of {len(chained)}" if len(chained) else ""
-        lines.append(_line(f"class right, {name}", a.right[rows], SLICE_TARGET) + some + near)
-    return "\n".join(lines)
+        found.append(_finding(f"class right, {name}", a.right[rows], SLICE_TARGET, some + near))
+    return found
+
+
+def summary(cases: list[Case], results: Columns, truth: str) -> dict[str, Any]:
+    """What reports quote of the comparison, with the command that makes it again; ``truth``: the file's name."""
+    a = judge(cases, results)
+    told = (*classes(cases, a), *figures(a))
+    return {
+        "model_version": MODEL_VERSION,
+        "rows": len(cases),
+        "command": f"python benchmarks/model_agreement.py {truth} --write",
+        "figures": [
+            {"name": f.name, "measured": f.measured, "target": f"{100 * f.asked:.0f} %", "met": f.met} for f in told
+        ],
+        "slices": [
+            {"name": f.name.removeprefix("class right, "), "rows": f.rows, "class_right": round(f.share, 4)}
+            for f in slices(cases, a)
+            if f.rows
+        ],
+    }
 
 
 def _worst(cases: list[Case], results: Columns, a: Agreement) -> str:
@@ -233,6 +303,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("--rows", type=int, default=None, help="this many lines of the file, evenly spread")
     parser.add_argument("--sizes", choices=("one", "mixed", "all"), default="all", help="scenarios with one IOVA size")
+    parser.add_argument("--write", action="store_true", help="keep the shares in conf/agreement.json")
     options = parser.parse_args(arguments)
     try:
         if options.rows is not None and options.rows < 1:
@@ -251,6 +322,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{len(cases)} rows, scenarios times policies: {virtual_s:,.0f} scenario-seconds in {seconds:.1f} s of")
     print(f"CPU time, {virtual_s / seconds:,.1f} a second of one core\n")
     print(report(cases, results))
+    if options.write:
+        KEPT.write_text(json.dumps(summary(cases, results, options.truth.name), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """What the reference machine counted, and how far another's figures are from it.
 
-A truth file holds one JSON line a scenario: its columns under ``scenario``, and under ``array`` and ``list`` what the
-machine counted under that policy, one row of figures for each seed (two, as a rule).
+A truth file holds one JSON line a scenario: its columns under ``scenario``, and under the names of policies (``array``
+and ``list``, as a rule) what the machine counted under them, one row of figures for each seed (two, as a rule).
 """
 
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from workers.results import rearm_period_ms
 from workers.schema import Columns, ScenarioError, complete_row, to_columns
 
 Row = dict[str, Any]
-POLICIES = ("array", "list")
+POLICIES = ("array", "list", "array_127", "list_127", "list_untrimmed", "array_128mags", "array_cpus")
 
 
 class TruthError(ValueError):
@@ -33,7 +34,7 @@ class Case(NamedTuple):
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The cases of a truth file, one of each policy a scenario, in the file's order. Raises TruthError."""
+    """The cases of a truth file, one of each of its policies a scenario, in the file's order. Raises TruthError."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -47,11 +48,14 @@ def read_cases(path: Path) -> list[Case]:
 def _cases(path: Path, number: int, line: str) -> list[Case]:
     try:
         row = json.loads(line)
-        return [Case(complete_row(row["scenario"] | {"policy": name}), name, _seeds(row[name])) for name in POLICIES]
+        names = [name for name in POLICIES if name in row]
+        if not names:
+            raise ValueError
+        return [Case(complete_row(row["scenario"] | {"policy": name}), name, _seeds(row[name])) for name in names]
     except ScenarioError as error:
         raise TruthError(f"{path}, line {number}: {error}") from None
     except (ValueError, LookupError, TypeError):
-        wanted = "a JSON object with scenario, array and list, each policy a list of at least one row of figures"
+        wanted = "a JSON object with scenario and, under names of policies, lists of at least one row of figures"
         raise TruthError(f"{path}, line {number}: must be {wanted}") from None
 
 
@@ -63,11 +67,17 @@ def _seeds(rows: list[Row]) -> list[Row]:
 
 def spread(cases: list[Case], scenarios: int | None) -> list[Case]:
     """The cases of so many ``scenarios``, evenly spread over the list; all of them for None."""
-    pairs = len(cases) // len(POLICIES)
-    if scenarios is None or scenarios >= pairs:
+    groups = by_scenario(cases)
+    if scenarios is None or scenarios >= len(groups):
         return cases
-    picked = np.linspace(0, pairs - 1, scenarios).astype(int)
-    return [case for pair in picked for case in cases[pair * len(POLICIES) : (pair + 1) * len(POLICIES)]]
+    picked = np.linspace(0, len(groups) - 1, scenarios).astype(int)
+    return [cases[i] for group in picked for i in groups[group]]
+
+
+def by_scenario(cases: list[Case]) -> list[list[int]]:
+    """The numbers of the cases of each scenario: those that follow one another and differ in the policy alone."""
+    bare = [{name: value for name, value in case.scenario.items() if name != "policy"} for case in cases]
+    return [[i for i, _ in group] for _, group in groupby(enumerate(bare), key=lambda numbered: numbered[1])]
 
 
 def columns(cases: list[Case]) -> Columns:

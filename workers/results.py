@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from workers import checked, hazard
 from workers.schema import RCACHE_BINS, RESULT_COLUMNS, Columns
 
 IOVA_NODE_BYTES = 64
@@ -16,14 +17,15 @@ PAGE_BYTES = 4096
 CPU_MAGAZINES = 2 * RCACHE_BINS
 SOFT_LOCKUP_MS = 20_000.0
 HARD_LOCKUP_MS = 10_000.0
-LONG_STAY_MS = 1_000.0
-LONG_STAY_NS = 1e6 * LONG_STAY_MS
-LONG_STAY_SHARE = 0.75
+LIKELY = 0.5
+"""Probability of a soft lockup over the exposure from which on the verdict is one."""
 
 COUNTED = tuple(
     c.name
     for c in RESULT_COLUMNS
-    if c.name not in ("verdict", "rcu_stall", "hard_lockup", "depot_reclaim_s") and not c.name.endswith("_bytes")
+    if c.name not in ("verdict", "checked", "rcu_stall", "hard_lockup", "depot_reclaim_s")
+    and not c.name.startswith("soft_lockup_")
+    and not c.name.endswith("_bytes")
 )
 """Result columns a run counts itself and hands to ``finish`` as they are."""
 
@@ -43,13 +45,12 @@ def rearm_jiffies(hz: np.ndarray) -> np.ndarray:
     return -(-10 * hz // 1000) + 1
 
 
-def verdict(residency_ms: np.ndarray, unfinished_ms: np.ndarray, long_stay_share: np.ndarray, hz: np.ndarray):
+def verdict(residency_ms: np.ndarray, lockup_probability: np.ndarray, hz: np.ndarray) -> np.ndarray:
     """'soft_lockup', 'chained' or 'ok' for each row (kernel.md, section 6).
 
-    ``residency_ms``: longest stay; ``unfinished_ms``: the stay still going on at the horizon, 0 if none;
-    ``long_stay_share``: share of the time spent in stays of 1 s and more. Shapes (rows,).
+    ``residency_ms``: longest stay; ``lockup_probability``: that of a soft lockup over the exposure. Shapes (rows,).
     """
-    locked = (residency_ms >= SOFT_LOCKUP_MS) | (unfinished_ms >= LONG_STAY_MS) | (long_stay_share >= LONG_STAY_SHARE)
+    locked = (residency_ms >= SOFT_LOCKUP_MS) | (lockup_probability >= LIKELY)
     chained = residency_ms >= rearm_period_ms(hz)
     return np.where(locked, "soft_lockup", np.where(chained, "chained", "ok")).astype(object)
 
@@ -57,17 +58,27 @@ def verdict(residency_ms: np.ndarray, unfinished_ms: np.ndarray, long_stay_share
 def finish(counted: Columns, scenarios: Columns) -> Columns:
     """All RESULT_COLUMNS, in order, from the counters of a run.
 
-    ``counted`` holds every name in COUNTED and, beside them, shapes (rows,):
-    ``unfinished_stay_ms`` and ``long_stay_share`` (see ``verdict``), ``iova_nodes_end``,
-    ``iova_space_cached_peak_pages`` (of one domain), and ``depot_surplus_largest_bin``
-    (magazines by which the fullest bin's peak exceeded ``trim_threshold``).
+    ``counted`` holds every name in COUNTED and, beside them, shapes (rows,): ``long_stays`` and ``long_stays_ms``
+    (number and time of the stays of ``hazard.LONG_STAY_S`` and more that ended), ``unfinished_stay_ms``,
+    ``simulated_ms``, ``iova_nodes_end``, ``iova_space_cached_peak_pages`` (of one domain), and
+    ``depot_surplus_largest_bin`` (magazines by which the fullest bin's peak exceeded ``trim_threshold``).
     ``scenarios`` holds scenario and depot columns.
     """
     out = {name: counted[name] for name in COUNTED}
     residency_ms = counted["softirq_residency_max_ms"]
-    out["verdict"] = verdict(
-        residency_ms, counted["unfinished_stay_ms"], counted["long_stay_share"], scenarios["hz"]
+    expected = hazard.hazard(
+        counted["long_stays"],
+        counted["long_stays_ms"] / 1e3,
+        counted["unfinished_stay_ms"] / 1e3,
+        counted["simulated_ms"] / 1e3,
+        scenarios["exposure_s"],
     )
+    out["soft_lockup_hazard_per_hour"] = expected.per_hour
+    out["soft_lockup_hazard_low_per_hour"] = expected.low_per_hour
+    out["soft_lockup_hazard_high_per_hour"] = expected.high_per_hour
+    out["soft_lockup_probability"] = expected.probability
+    out["verdict"] = verdict(residency_ms, expected.probability, scenarios["hz"])
+    out["checked"] = checked.checked(scenarios)
     out["rcu_stall"] = residency_ms >= 1e3 * scenarios["rcu_stall_s"]
     out["hard_lockup"] = counted["irqs_off_max_ms"] >= HARD_LOCKUP_MS
     out |= memory(counted, scenarios)

@@ -1,97 +1,127 @@
-"""Runs a batch of lanes to their horizons and counts."""
+"""Runs scenarios to their horizons, in batches of lanes, and counts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from workers import callbacks, params, state, steady
+from workers.hazard import LONG_STAY_S
 from workers.params import Params
-from workers.results import CPU_MAGAZINES, LONG_STAY_NS
+from workers.results import CPU_MAGAZINES
 from workers.schema import Columns
-from workers.state import COUNTERS, State, initial, take_lanes
+from workers.state import COUNTERS, Spans, State
 from workers.step import step
 
-FEWER = 0.8
-"""Share of lanes still running below which the batch is packed."""
+FEWER = 0.85
+"""Share of lanes still running below which a batch is packed and filled up."""
+
+WIDTH = 384
+"""Lanes of a batch: enough to share numpy's cost per call, few enough for their arrays to stay in the caches."""
 
 GONE = -1
 """Place of a lane whose results are collected: what it still does counts nowhere."""
 
+ENDS = ("depot_end", "nodes_end", "unfinished_stay_ns", "unfinished_callback_ns", "depot_surplus", "simulated_ns")
 
-def run(p: Params, watch: Callable[[State, Params], None] | None = None) -> Columns:
-    """The counters of ``workers.results.finish`` for each lane, shapes (lanes,); ``watch`` sees each step's state."""
-    lanes = p.lanes
-    out: dict[str, np.ndarray] = {name: np.zeros(lanes) for name in (*COUNTERS, *ENDS)}
-    finished: list[tuple[np.ndarray, np.ndarray]] = []
-    s = initial(p)
-    horizon_ns = p.horizon_ns
-    cpus = p.cpus
-    running = np.ones(lanes, bool)
+Watch = Callable[[State, Params], None]
+
+
+@dataclass
+class Counted:
+    """What the lanes that are done counted: COUNTERS and ENDS, shapes (rows,); since when a lane was steady as it left,
+    inf where it was not; finished callbacks and stays that chained."""
+
+    columns: Columns
+    steady_ns: np.ndarray
+    callbacks: Spans = field(default_factory=list)
+    stays: Spans = field(default_factory=list)
+
+
+def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
+    """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
+
+    ``scenarios``: scenario and depot columns. Rows with equally many size classes share a batch; as lanes finish,
+    others take their places. ``watch`` sees the state after each step; with it every lane is simulated to its
+    horizon, without it one that is steady (workers.steady) is not.
+    """
+    rows = len(scenarios["cpus"])
+    done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf))
+    classes = np.array([len(params.size_classes(text)) for text in scenarios["iova_pages"]])
+    for number in np.unique(classes):
+        _run_batch(scenarios, np.flatnonzero(classes == number), done, watch)
+    return _columns(done, 1e9 * scenarios["horizon_s"], scenarios["cpus"])
+
+
+def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watch | None) -> None:
+    s, p = _begin(scenarios, queue[:WIDTH])
+    queue = queue[WIDTH:]
     while p.lanes:
-        s = step(s, p)
-        if watch:
-            watch(s, p)
-        over = running & (s.lane_now_ns >= p.horizon_ns)
-        if over.any():
-            _collect(s, p, over, out)
-            finished += s.callbacks
-            s.callbacks = []
-            running &= ~over
-            s.lane_id[over] = GONE
-        if running.mean() < FEWER:
-            finished += s.callbacks
-            s.callbacks = []
-            s, p = take_lanes(s, p, running)
-            running = running[running]
-    return _columns(out, finished, horizon_ns, cpus)
+        running = np.ones(p.lanes, bool)
+        while running.mean() >= FEWER:
+            s = step(s, p)
+            if watch:
+                watch(s, p)
+            else:
+                _foretell(s, p, running, done)
+            over = running & (s.lane_now_ns >= p.horizon_ns)
+            if over.any():
+                _collect(s, p, over, done)
+                running &= ~over
+                s.lane_id[over] = GONE
+        _take_spans(s, done)
+        s, p = state.take_lanes(s, p, running)
+        more, queue = np.split(queue, [WIDTH - p.lanes])
+        if len(more):
+            s, p = state.join_lanes(s, p, *_begin(scenarios, more))
 
 
-ENDS = ("depot_end", "nodes_end", "unfinished_stay_ns", "callback_max_ns", "depot_surplus")
+def _begin(scenarios: Columns, rows: np.ndarray) -> tuple[State, Params]:
+    p = params.from_columns({name: values[rows] for name, values in scenarios.items()})
+    s = state.initial(p)
+    s.lane_id = rows.copy()
+    return s, p
 
 
-def _collect(s: State, p: Params, over: np.ndarray, out: dict[str, np.ndarray]) -> None:
-    ids = s.lane_id[over]
+def _foretell(s: State, p: Params, running: np.ndarray, done: Counted) -> None:
+    """Moves running lanes that are steady to their horizons."""
+    lanes = steady.watch(s, p)
+    lanes = lanes[running[lanes]]
+    if len(lanes):
+        ids, now_ns = s.lane_id[lanes], s.lane_now_ns[lanes]
+        done.columns["simulated_ns"][ids] = now_ns
+        done.steady_ns[ids] = now_ns - 2.0 * steady.window_ns(p)[lanes]
+        steady.extrapolate(s, p, lanes)
+
+
+def _collect(s: State, p: Params, over: np.ndarray, done: Counted) -> None:
+    out, ids = done.columns, s.lane_id[over]
     for name in COUNTERS:
         out[name][ids] = s.count[name][over]
     stay = np.where(s.lane_in_callback, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)
     running = np.where(s.lane_in_callback, s.lane_now_ns - s.lane_callback_start_ns, 0.0)
     out["unfinished_stay_ns"][ids] = stay[over]
-    out["callback_max_ns"][ids] = running[over]
+    out["unfinished_callback_ns"][ids] = running[over]
     out["residency_max_ns"][ids] = np.maximum(out["residency_max_ns"][ids], stay[over])
     out["depot_end"][ids] = s.lane_depot.sum(0)[over]
     out["nodes_end"][ids] = s.lane_nodes.sum(0)[over]
     out["depot_surplus"][ids] = np.maximum((s.lane_depot_peak - p.trim_threshold).max(0), 0.0)[over]
 
 
-def _callback_columns(out: dict[str, np.ndarray], finished: list[tuple[np.ndarray, np.ndarray]], lanes: int) -> Columns:
-    ids = np.concatenate([f[0] for f in finished]) if finished else np.zeros(0, int)
-    ns = np.concatenate([f[1] for f in finished]) if finished else np.zeros(0)
-    ids, ns = ids[ids != GONE], ns[ids != GONE]
-    order = np.lexsort((ns, ids))
-    ids, ns = ids[order], ns[order]
-    number = np.bincount(ids, minlength=lanes)
-    first = np.cumsum(number) - number
-    some = number > 0
-
-    def quantile(q: float) -> np.ndarray:
-        at = np.where(some, first + np.floor(q * number).astype(int), 0)
-        return np.where(some, ns[np.minimum(at, max(len(ns) - 1, 0))] if len(ns) else 0.0, 0.0) / 1e6
-
-    mean = np.bincount(ids, ns, lanes) / np.maximum(number, 1) / 1e6
-    longest = np.where(some, ns[np.maximum(first + number - 1, 0)] if len(ns) else 0.0, 0.0)
-    return {
-        "callback_count": number,
-        "callback_mean_ms": mean,
-        "callback_p50_ms": quantile(0.5),
-        "callback_p99_ms": quantile(0.99),
-        "callback_max_ms": np.maximum(longest, out["callback_max_ns"]) / 1e6,
-    }
+def _take_spans(s: State, done: Counted) -> None:
+    """Moves the finished callbacks and stays from the state to ``done``, without those of lanes that are gone."""
+    for spans, kept in ((s.callbacks, done.callbacks), (s.stays, done.stays)):
+        for span in spans:
+            real = span[0] != GONE
+            if real.any():
+                kept.append((span[0][real], span[1][real], span[2][real]))
+    s.callbacks, s.stays = [], []
 
 
-def _columns(
-    out: dict[str, np.ndarray], finished: list[tuple[np.ndarray, np.ndarray]], horizon_ns: np.ndarray, cpus: np.ndarray
-) -> Columns:
+def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns:
+    out = done.columns
     whole = {
         "rbtree_lock_acquisitions": out["acquisitions"],
         "rbtree_erases": out["erases"],
@@ -110,17 +140,31 @@ def _columns(
         "iova_space_cached_peak_pages": out["cached_peak_pages"],
         "depot_surplus_largest_bin": out["depot_surplus"],
     }
-    long_ns = out["long_stays_ns"] + np.where(out["unfinished_stay_ns"] >= LONG_STAY_NS, out["unfinished_stay_ns"], 0.0)
+    number, total_ns = _long_stays(done)
+    whole["long_stays"] = number
     return (
         {name: np.rint(value).astype(np.int64) for name, value in whole.items()}
-        | _callback_columns(out, finished, len(horizon_ns))
+        | callbacks.columns(
+            done.callbacks, out["unfinished_callback_ns"], horizon_ns, out["simulated_ns"], done.steady_ns
+        )
         | {
             "softirq_residency_max_ms": out["residency_max_ns"] / 1e6,
+            "long_stays_ms": total_ns / 1e6,
             "unfinished_stay_ms": out["unfinished_stay_ns"] / 1e6,
-            "long_stay_share": long_ns / horizon_ns,
+            "simulated_ms": np.where(np.isfinite(done.steady_ns), out["simulated_ns"], horizon_ns) / 1e6,
             "irqs_off_max_ms": out["irqs_off_max_ns"] / 1e6,
             "rbtree_lock_held_fraction": np.minimum(out["held_ns"] / horizon_ns, 1.0),
             "rbtree_lock_wait_mean_us": out["wait_ns"] / np.maximum(out["acquisitions"], 1.0) / 1e3,
             "rbtree_lock_wait_max_us": out["wait_max_ns"] / 1e3,
         }
     )
+
+
+def _long_stays(done: Counted) -> tuple[np.ndarray, np.ndarray]:
+    """Number and time in ns of the stays of LONG_STAY_S and more that ended; shapes (rows,)."""
+    number, total_ns = np.zeros(len(done.steady_ns)), np.zeros(len(done.steady_ns))
+    for ids, stay_ns, _ in done.stays:
+        long = stay_ns >= 1e9 * LONG_STAY_S
+        np.add.at(number, ids[long], 1.0)
+        np.add.at(total_ns, ids[long], stay_ns[long])
+    return number, total_ns

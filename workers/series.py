@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workers import params, run
+from workers import run
 from workers.params import Params
 from workers.schema import Columns
 from workers.state import State
@@ -36,7 +36,7 @@ def time_series(scenario: Columns) -> Columns:
 
     def sample(s: State, p: Params) -> None:
         now_ns, held_ns = float(s.lane_now_ns[0]), float(s.count["held_ns"][0])
-        ended_ns = max((float(ns[0]) for _, ns in s.callbacks[last["ended"] :]), default=0.0)
+        ended_ns = max((float(ns[0]) for _, ns, _ in s.callbacks[last["ended"] :]), default=0.0)
         inside = bool(s.lane_in_callback[0]) or ended_ns > 0
         age_ns = s.lane_in_callback[0] * (now_ns - float(s.lane_callback_start_ns[0]))
         passed_ns = now_ns - last["now_ns"]
@@ -54,6 +54,6 @@ def time_series(scenario: Columns) -> Columns:
         )
         last.update(now_ns=now_ns, held_ns=held_ns, ended=len(s.callbacks))
 
-    run.run(params.from_columns(scenario), sample)
+    run.run(scenario, sample)
     kinds = {"in_callback": bool, "depot_magazines": np.int64, "queued_iovas": np.int64, "iova_nodes": np.int64}
     return {name: np.array([row[i] for row in samples], kinds.get(name, float)) for i, name in enumerate(SERIES)}

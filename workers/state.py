@@ -78,12 +78,19 @@ class State:
     lane_turns: np.ndarray
     lane_contended: np.ndarray
     lane_blocked: np.ndarray
-    # lanes: counters, and finished callbacks as (lane ids, durations)
+    # lanes: what the watch for a steady state has seen (workers.steady): a window's end, and figures (n, lanes)
+    lane_window_end_ns: np.ndarray
+    lane_window_start: np.ndarray
+    lane_window_rates: np.ndarray
+    # lanes: counters; finished callbacks and stays in the softirq that chained, as (lane ids, durations, ends)
     count: dict[str, np.ndarray]
-    callbacks: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    callbacks: Spans = field(default_factory=list)
+    stays: Spans = field(default_factory=list)
 
 
-COUNTERS = (
+Spans = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+RATES = (
     "ops",
     "failures",
     "drained_by_timer",
@@ -91,13 +98,24 @@ COUNTERS = (
     "flushes",
     "acquisitions",
     "wait_ns",
-    "wait_max_ns",
     "held_ns",
     "erases",
     "inserts",
     "walk_steps",
+    "callbacks",
+    "callback_ns",
+    "low_nodes_x_ns",
+    "high_nodes_x_ns",
+    "magazines_x_ns",
+    "cached_x_ns",
+)
+"""Counters that grow at a steady rate in a steady state; ``_x_ns``: a level times the time it lasted, so that the rate
+is the level's mean."""
+
+COUNTERS = (
+    *RATES,
+    "wait_max_ns",
     "residency_max_ns",
-    "long_stays_ns",
     "irqs_off_max_ns",
     "depot_peak",
     "nodes_peak",
@@ -167,6 +185,9 @@ def initial(p: Params) -> State:
         lane_turns=np.zeros(lanes),
         lane_contended=np.zeros(lanes, bool),
         lane_blocked=np.zeros(lanes, bool),
+        lane_window_end_ns=np.zeros(lanes),
+        lane_window_start=np.zeros((len(RATES), lanes)),
+        lane_window_rates=np.zeros((len(RATES), lanes)),
         count=count,
     )
 
@@ -192,26 +213,47 @@ def _fill(p: Params) -> np.ndarray:
 
 
 def take_lanes(s: State, p: Params, keep: np.ndarray) -> tuple[State, Params]:
-    """State and parameters of the lanes where ``keep`` (lanes,) holds; finished lanes leave the batch."""
+    """State and parameters of the lanes where ``keep`` (lanes,) holds, without what was logged so far."""
     rows = keep[p.row_lane]
     new_row = np.cumsum(rows) - 1
 
-    def cut(name: str, value: Any) -> Any:
-        if not isinstance(value, np.ndarray):
-            return value
+    def cut(name: str, value: np.ndarray) -> np.ndarray:
         if name.startswith("row_"):
             return value[..., rows]
         return value[:, :, keep, :] if value.ndim == 4 else value[..., keep]
 
-    moved: dict[str, Any] = {f.name: cut(f.name, getattr(s, f.name)) for f in fields(State)}
-    for name in ("lane_timer_row", "lane_last_timer_row"):
+    moved: dict[str, Any] = {name: cut(name, getattr(s, name)) for name in STATE_ARRAYS}
+    for name in ROW_NUMBERS:
         old = moved[name]
         moved[name] = np.where(old >= 0, new_row[np.maximum(old, 0)], old)
-    holder = moved["row_ring_holder"]
-    moved["row_ring_holder"] = np.where(holder >= 0, new_row[np.maximum(holder, 0)], holder)
-    moved["count"] = {name: value[keep] for name, value in s.count.items()}
-    params: dict[str, Any] = {f.name: cut(f.name, getattr(p, f.name)) for f in fields(Params)}
-    params["cost"] = {name: value[keep] for name, value in p.cost.items()}
-    params["row_lane"] = (np.cumsum(keep) - 1)[params["row_lane"]]
-    params["first_row"] = np.concatenate(([0], np.cumsum(params["active"])[:-1]))
-    return State(**moved), Params(**params)
+    kept: dict[str, Any] = {name: cut(name, getattr(p, name)) for name in PARAM_ARRAYS}
+    kept["row_lane"] = (np.cumsum(keep) - 1)[kept["row_lane"]]
+    kept["first_row"] = np.concatenate(([0], np.cumsum(kept["active"])[:-1]))
+    count = {name: value[keep] for name, value in s.count.items()}
+    cost = {name: value[keep] for name, value in p.cost.items()}
+    return State(**moved, count=count), Params(**kept, cost=cost)
+
+
+def join_lanes(s: State, p: Params, more_s: State, more_p: Params) -> tuple[State, Params]:
+    """State and parameters of two batches as one, the second's lanes behind; both have as many size classes."""
+
+    def join(name: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.concatenate((one, other), axis=2 if one.ndim == 4 and name.startswith("lane_") else -1)
+
+    rows = len(p.row_lane)
+    joined: dict[str, Any] = {name: join(name, getattr(s, name), getattr(more_s, name)) for name in STATE_ARRAYS}
+    for name in ROW_NUMBERS:
+        behind = getattr(more_s, name)
+        joined[name] = np.concatenate((getattr(s, name), np.where(behind >= 0, behind + rows, behind)))
+    kept: dict[str, Any] = {name: join(name, getattr(p, name), getattr(more_p, name)) for name in PARAM_ARRAYS}
+    kept["row_lane"] = np.concatenate((p.row_lane, more_p.row_lane + p.lanes))
+    kept["first_row"] = np.concatenate((p.first_row, more_p.first_row + rows))
+    count = {name: np.concatenate((value, more_s.count[name])) for name, value in s.count.items()}
+    cost = {name: np.concatenate((value, more_p.cost[name])) for name, value in p.cost.items()}
+    return State(**joined, count=count), Params(**kept, cost=cost)
+
+
+STATE_ARRAYS = tuple(f.name for f in fields(State) if f.name.startswith(("row_", "lane_")))
+PARAM_ARRAYS = tuple(f.name for f in fields(Params) if f.name != "cost")
+ROW_NUMBERS = ("lane_timer_row", "lane_last_timer_row", "row_ring_holder")
+"""Arrays that hold numbers of rows, negative where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import params, results, run
+from workers import results, run
 from workers.schema import DEPOT_COLUMNS, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
 BASE_ROWS = 60
@@ -17,7 +17,7 @@ def simulate(scenarios: Columns) -> Columns:
     ``scenarios``: scenario and depot columns, shapes (rows,). Rows that no depot can tell apart run once.
     """
     first, same_as = _distinct(scenarios)
-    counted = run.run(params.from_columns({name: values[first] for name, values in scenarios.items()}))
+    counted = run.run({name: values[first] for name, values in scenarios.items()})
     return results.finish({name: values[same_as] for name, values in counted.items()}, scenarios)
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from workers import magazines, tree
 from workers.flush_queue import part_of
 from workers.params import SHORTEST_OP_NS, Params
-from workers.results import LONG_STAY_NS
 from workers.state import NEVER, State
 
 WINDOW = 128
@@ -209,13 +208,16 @@ def close(s: State, p: Params) -> None:
     if not ended.any():
         return
     lanes = np.flatnonzero(ended)
-    s.callbacks.append((s.lane_id[lanes], (s.lane_now_ns - s.lane_callback_start_ns)[lanes]))
+    took_ns = np.where(ended, s.lane_now_ns - s.lane_callback_start_ns, 0.0)
+    s.callbacks.append((s.lane_id[lanes], took_ns[lanes], s.lane_now_ns[lanes]))
+    s.count["callbacks"] += ended
+    s.count["callback_ns"] += took_ns
     s.lane_last_timer_row = np.where(ended, s.lane_timer_row, s.lane_last_timer_row)
     s.lane_in_callback = s.lane_in_callback & ~ended
     chains = ended & (s.lane_timer_due_ns <= s.lane_now_ns)
     stay = np.where(ended, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)
     s.count["residency_max_ns"] = np.maximum(s.count["residency_max_ns"], stay)
-    over = ended & ~chains & (stay >= LONG_STAY_NS)
-    s.count["long_stays_ns"] += np.where(over, stay, 0.0)
+    over = np.flatnonzero(ended & ~chains & (stay >= p.timer_jiffies * p.tick_ns))
+    s.stays.append((s.lane_id[over], stay[over], s.lane_now_ns[over]))
     if chains.any():
         _start(s, p, chains)

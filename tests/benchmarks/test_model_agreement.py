@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.model_agreement import FIGURES, MAGAZINES, judge, main, of_sizes, report
+from benchmarks.model_agreement import FIGURES, MAGAZINES, judge, main, of_sizes, report, summary
 from benchmarks.truth import Case, columns
 from workers.reference.run import simulate_columns
 from workers.schema import complete_row
@@ -44,6 +44,17 @@ def test_a_class_of_neither_seed_is_wrong():
     text = report(cases([STUCK, STUCK], [CALM, STUCK]), results(CALM, CALM))
     assert "class right                                     50.0 % of    2, asked 97 %  missed" in text
     assert "class right, chained                             0.0 % of    1, asked 90 %  missed" in text
+
+
+def test_what_reports_quote_is_what_is_printed():
+    pair = cases([STUCK, STUCK], [CALM, STUCK])
+    kept = summary(pair, results(CALM, CALM), "truth.jsonl")
+    quoted = {figure["name"]: figure for figure in kept["figures"]}
+    assert quoted["class right"] == {"name": "class right", "measured": "50.0 % of 2", "target": "97 %", "met": False}
+    assert quoted["ops_completed within 5 %"]["met"]
+    assert {"name": "one size", "rows": 2, "class_right": 0.5} in kept["slices"]
+    assert kept["rows"] == 2
+    assert json.loads(json.dumps(kept)) == kept
 
 
 def test_small_counts_are_not_judged_and_cpu_magazines_do_not_count():

@@ -66,7 +66,7 @@ def test_cases_have_both_policies_and_every_default(tmp_path):
     ("line", "told"),
     [
         ("{", "line 1: must be a JSON object"),
-        (json.dumps({"scenario": SCENARIO, "array": FIGURES}), "line 1: must be a JSON object"),
+        (json.dumps({"scenario": SCENARIO, "lists": FIGURES}), "line 1: must be a JSON object"),
         (json.dumps({"scenario": SCENARIO, "array": FIGURES, "list": []}), "line 1: must be a JSON object"),
         (json.dumps({"scenario": SCENARIO | {"cpu": 1}, "array": FIGURES, "list": FIGURES}), "cpu: unknown column"),
         ("", "holds no scenario"),

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
+from workers.hazard import LONG_STAY_S
 from workers.reference.clocks import VirtualTime
 from workers.reference.flush_queue import DmaDomain
 from workers.reference.kernels import KERNELS, with_policy
 from workers.reference.locks import NOBODY, RBTREE, Steps, run_alone
-from workers.results import LONG_STAY_MS
 from workers.schema import COST_COLUMNS, parse_iova_pages
 
 LIMIT_48BIT = (1 << 36) - 1
@@ -59,6 +59,7 @@ class Machine:
         self.callbacks: list[tuple[float, float]] = []
         """(start_ns, duration_ns) of each finished callback, in order."""
         self.stay_max_ns = self.long_stays_ns = 0.0
+        self.long_stays = 0
 
     def run(self) -> dict[str, Any]:
         """Fills, runs to the horizon; what ``workers.results.finish`` needs of one row."""
@@ -178,7 +179,8 @@ class Machine:
             self.callbacks.append((started, clock[cpu] - started))
             self.stay_max_ns = max(self.stay_max_ns, clock[cpu] - since)
         self.softirq_since = -1.0
-        if clock[cpu] - since >= LONG_STAY_MS * 1e6:
+        if clock[cpu] - since >= LONG_STAY_S * 1e9:
+            self.long_stays += 1
             self.long_stays_ns += clock[cpu] - since
 
     def _counted(self, now_ns: float) -> dict[str, Any]:
@@ -187,14 +189,15 @@ class Machine:
         durations = sorted(duration for _, duration in self.callbacks)
         unfinished_ns = now_ns - self.callback_since if self.callback_since >= 0 else 0.0
         stay_ns = now_ns - self.softirq_since if self.softirq_since >= 0 else 0.0
-        long_ns = self.long_stays_ns + (stay_ns if stay_ns >= LONG_STAY_MS * 1e6 else 0.0)
         waits = engine.acquired[RBTREE]
         count = len(durations)
         surplus = max(r.peak for r in domain.rcaches) - domain.trim_threshold
         return {
             "softirq_residency_max_ms": max(self.stay_max_ns, stay_ns) / 1e6,
             "unfinished_stay_ms": stay_ns / 1e6,
-            "long_stay_share": long_ns / now_ns,
+            "long_stays": self.long_stays,
+            "long_stays_ms": self.long_stays_ns / 1e6,
+            "simulated_ms": now_ns / 1e6,
             "irqs_off_max_ms": engine.irqs_off_max_ns / 1e6,
             "callback_count": count,
             "callback_mean_ms": sum(duration for _, duration in self.callbacks) / count / 1e6 if count else 0.0,

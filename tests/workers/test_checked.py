@@ -1,0 +1,32 @@
+"""The range in which the model was compared with the reference machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.workers.scenarios import table
+from workers.checked import checked
+
+USUAL = {"cpus": 64, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight": 128}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"cpus": 4096}, False),
+        ({"cpus": 1}, False),
+        ({"iova_pages": "1,2048"}, False),
+        ({"iova_pages": "1,1024"}, True),
+        ({"strict": True}, False),
+        ({"rb_visit_ns": 300.0}, False),
+        ({"lock_remote_ns": 107.0}, True),
+        ({"lock_remote_ns": 500.0}, False),
+        ({"burst_period_us": 10.0}, False),
+        ({"burst_period_us": 5e6}, False),
+        ({"in_flight": 100_000}, False),
+        ({"hz": 100}, False),
+    ],
+)
+def test_checked(change, expected):
+    assert checked(table([USUAL | change])).tolist() == [expected]

@@ -1,0 +1,71 @@
+"""A steady lane's figures at its horizon are those of a simulation to the end; others are simulated to the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.workers.scenarios import table
+from workers import results, run
+
+CALM = {"cpus": 16, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight": 128, "horizon_s": 3.0}
+ROWS = [
+    CALM,
+    CALM | {"iova_pages": "16", "policy": "list", "free_cpu_shift": 1},
+    CALM | {"iova_pages": "64", "burst_period_us": 20_000.0},
+    CALM | {"unmap_burst": 128, "burst_period_us": 4_000.0},
+]
+CHAINING = {"cpus": 8, "unmap_burst": 250, "in_flight": 6_000, "burst_period_us": 3_000.0, "iova_pages": "16"}
+CHAINING |= {"rb_visit_ns": 100.0, "fq_entry_remote_ns": 20_000.0, "horizon_s": 0.8}
+
+
+@pytest.fixture(scope="module")
+def both():
+    """Results with and without foretelling, and how much of them was simulated, in ms."""
+    scenarios = table(ROWS)
+    counted = run.run(scenarios), run.run(scenarios, lambda s, p: None)
+    return [results.finish(c, scenarios) for c in counted], [c["simulated_ms"] for c in counted]
+
+
+def test_only_a_part_is_simulated(both):
+    _, (foretold_ms, whole_ms) = both
+    assert (whole_ms == 3_000).all()
+    assert (foretold_ms < 1_500).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "within"),
+    [
+        ("ops_completed", 0.01),
+        ("callback_count", 0.03),
+        ("callback_mean_ms", 0.03),
+        ("iotlb_flushes", 0.03),
+        ("iovas_drained_by_timer", 0.03),
+        ("iova_nodes_peak", 0.02),
+        ("magazines_peak", 0.02),
+        ("memory_end_bytes", 0.08),  # at one moment of the cycle
+    ],
+)
+def test_figures_are_those_of_the_whole_simulation(both, name, within):
+    (foretold, whole), _ = both
+    assert foretold[name] == pytest.approx(whole[name], rel=within)
+
+
+def test_verdicts_too(both):
+    (foretold, whole), _ = both
+    assert foretold["verdict"].tolist() == whole["verdict"].tolist()
+
+
+def test_a_lane_that_chains_is_simulated_to_the_end():
+    counted = run.run(table([CHAINING]))
+    assert counted["softirq_residency_max_ms"][0] > 16
+    assert counted["simulated_ms"][0] == pytest.approx(800)
+
+
+def test_a_batch_is_filled_up(monkeypatch):
+    """Three places for nine scenarios: the same bits as all at once."""
+    scenarios = table([CALM | {"cpus": 2 + i, "horizon_s": 0.05 + 0.01 * i, "seed": i} for i in range(9)])
+    at_once = run.run(scenarios)
+    monkeypatch.setattr(run, "WIDTH", 3)
+    by_three = run.run(scenarios)
+    assert all(np.array_equal(at_once[name], by_three[name]) for name in at_once)
