@@ -11,7 +11,7 @@ from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Se
 
 WIDTH = 100
 MOST_SHOWN = 12
-"""Lines that the terminal names; the files name all."""
+"""Entries that the terminal shows; the files name all lines."""
 
 
 def headline(found: Comparison) -> str:
@@ -26,16 +26,27 @@ def headline(found: Comparison) -> str:
 
 
 def text(found: Comparison) -> str:
-    """What moved, for the terminal: at most MOST_SHOWN lines of each kind."""
+    """What moved, for the terminal: at most MOST_SHOWN entries of each kind, lines that moved alike being one."""
     out = [headline(found), *(f"  differs: {cause}" for cause in found.causes[:MOST_SHOWN])]
-    for line in found.moved[:MOST_SHOWN]:
-        for change in line.changes:
-            said = f"{line.label}: {sentence(change)}"
+    alike = _alike(found)
+    for changes, labels in list(alike.items())[:MOST_SHOWN]:
+        others = f" and {len(labels) - 1} other lines" if len(labels) > 1 else ""
+        for change in changes:
+            said = f"{labels[0]}{others}: {sentence(change)}"
             out += textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="      ")
     for what, labels in (("not in the baseline", found.added), ("in the baseline only", found.removed)):
         out += [f"  {what}: {label}" for label in labels[:MOST_SHOWN]]
-    left = sum(max(0, len(named) - MOST_SHOWN) for named in (found.moved, found.added, found.removed))
+    left = sum(map(len, list(alike.values())[MOST_SHOWN:]))
+    left += sum(max(0, len(named) - MOST_SHOWN) for named in (found.added, found.removed))
     return "\n".join(out + ([f"  and {left} more lines"] if left else []))
+
+
+def _alike(found: Comparison) -> dict[tuple[Change, ...], list[str]]:
+    """The labels of lines that moved in exactly the same way: policies and sizes often do not matter."""
+    alike: dict[tuple[Change, ...], list[str]] = {}
+    for line in found.moved:
+        alike.setdefault(line.changes, []).append(line.label)
+    return alike
 
 
 def sentence(change: Change) -> str:

@@ -152,9 +152,18 @@ def test_what_else_differs_moves_nothing() -> None:
 
 def test_the_terminal_shows_the_worst_first_and_not_all() -> None:
     was = baseline(*(cell(3000, cpus=cpus) for cpus in range(1, 31)))
-    now = baseline(*(cell(3000, 2000 if cpus == 30 else 0.5 if cpus < 20 else 1, cpus=cpus) for cpus in range(1, 31)))
+    now = baseline(*(cell(3000, 2000 if cpus == 30 else 1 + cpus / 3, cpus=cpus) for cpus in range(1, 31)))
     shown = text(compare(was, now)).splitlines()
-    assert shown[0] == "baseline ci: 20 of 30 lines moved, 1 for the worse"
+    assert shown[0] == "baseline ci: 30 of 30 lines moved, 30 for the worse"
     assert shown[1].startswith("  list, 16 pages, 30 CPUs: locks up already at 3k unmaps/s, was not up to 3k")
-    assert shown[-1] == "  and 8 more lines"
+    assert shown[-1] == "  and 18 more lines"
     assert max(map(len, shown)) <= 100
+
+
+def test_lines_that_moved_alike_are_told_once() -> None:
+    was = baseline(*(cell(3000, cpus=cpus) for cpus in (8, 16, 32)))
+    now = baseline(*(cell(3000, 4 if cpus == 32 else 2, cpus=cpus) for cpus in (8, 16, 32)))
+    shown = text(compare(was, now))
+    assert "list, 16 pages, 8 CPUs and 1 other lines: longest safe stay in the softirq 2 ms" in shown
+    assert "list, 16 pages, 32 CPUs: longest safe stay in the softirq 4 ms" in shown
+    assert "16 CPUs" not in shown
