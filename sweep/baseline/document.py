@@ -30,7 +30,8 @@ def text(found: Comparison) -> str:
     out = [headline(found), *(f"  differs: {cause}" for cause in found.causes[:MOST_SHOWN])]
     alike = _alike(found)
     for changes, labels in list(alike.items())[:MOST_SHOWN]:
-        others = f" and {len(labels) - 1} other lines" if len(labels) > 1 else ""
+        more = len(labels) - 1
+        others = f" and {more} other line{'s' if more > 1 else ''}" if more else ""
         for change in changes:
             said = f"{labels[0]}{others}: {sentence(change)}"
             out += textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="      ")

@@ -164,6 +164,6 @@ def test_lines_that_moved_alike_are_told_once() -> None:
     was = baseline(*(cell(3000, cpus=cpus) for cpus in (8, 16, 32)))
     now = baseline(*(cell(3000, 4 if cpus == 32 else 2, cpus=cpus) for cpus in (8, 16, 32)))
     shown = text(compare(was, now))
-    assert "list, 16 pages, 8 CPUs and 1 other lines: longest safe stay in the softirq 2 ms" in shown
+    assert "list, 16 pages, 8 CPUs and 1 other line: longest safe stay in the softirq 2 ms" in shown
     assert "list, 16 pages, 32 CPUs: longest safe stay in the softirq 4 ms" in shown
     assert "16 CPUs" not in shown
