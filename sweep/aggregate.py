@@ -12,8 +12,7 @@ from typing import Any, NamedTuple, cast
 import polars as pl
 
 from sweep.config import RATE
-from sweep.pairs import CLASSES, CONTENT, distinct, pairs, policies, varying
-from sweep.results import SCHEMA
+from sweep.pairs import CLASSES, distinct, pairs, policies, varying
 from workers.schema import VERDICTS, parse_iova_pages
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "max": 1.0}
@@ -37,24 +36,6 @@ def lowest(column: pl.Series) -> float | None:
 def highest(column: pl.Series) -> float | None:
     """The greatest value of a numeric column; None where it is empty."""
     return cast("float | None", column.max())
-
-
-def by_load(results: pl.LazyFrame) -> pl.DataFrame:
-    """One row for each policy, IOVA size, CPU count and rate; what the table and the map need of the verdicts.
-
-    Columns beside these and those of ``size_rows``: scenarios, locked and chained (how many), memory_peak_bytes (most).
-    """
-    reduced = (
-        with_rate(results)
-        .group_by("policy", "iova_pages", "cpus", RATE)
-        .agg(
-            pl.len().alias("scenarios"),
-            (pl.col("verdict") == "soft_lockup").sum().alias("locked"),
-            (pl.col("verdict") == "chained").sum().alias("chained"),
-            pl.col("memory_peak_bytes").max(),
-        )
-    )
-    return size_rows(reduced.collect())
 
 
 def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
@@ -83,14 +64,14 @@ def _size_label(text: str, sizes: int) -> str:
 
 
 def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.DataFrame:
-    """The tidy long summary of results, shape (groups x metrics, 9), sorted.
+    """The tidy long summary of results, shape (groups x metrics, 9), sorted; rows without a verdict are left out.
 
     Columns: section (verdict, callback, memory, pair), before (pairs only), policy, axis ("all" or a scenario
     column that varies), value (a numeric axis of over MAX_AXIS_VALUES values: powers of two), scenarios (rows
     in the group), metric, count (of verdicts and classes), figure (a share for counts, else ms or bytes).
     ``paired``: their ``pairs``, where somebody has them already.
     """
-    frame = with_rate(results)
+    frame = with_rate(results.filter(pl.col("verdict").is_not_null()))
     sides = with_rate(pairs(results) if paired is None else paired).rename({"after": "policy"})
     compared = sides.select("before", "policy").unique().collect().rows()
     parts = []
@@ -163,13 +144,3 @@ def _tidy(long: pl.DataFrame, binned: bool, said: dict[str, str]) -> pl.DataFram
         pl.col("count").cast(pl.Int64),
         pl.col("figure").cast(pl.Float64),
     )
-
-
-def read_results(path: str, options: dict[str, Any] | None = None) -> pl.LazyFrame:
-    """What summary, map and table need of the scenarios with a verdict, lazily; ``path``: of results.parquet.
-
-    An implied verdict counts like one that was run; figures it has none.
-    """
-    wanted = ["id", "policy", *CONTENT, "verdict", *CALLBACK, *MEMORY]
-    table = pl.scan_parquet(path, schema=SCHEMA, glob=False, storage_options=options)
-    return table.filter(pl.col("verdict").is_not_null()).select(wanted)

@@ -80,6 +80,7 @@ class SweepConfig:
     store: str | None = None
     executor: str = "ray"
     mode: str = "full"
+    report: bool = True
     dry_run: bool = False
     point: str | None = None
     quiet: bool = False

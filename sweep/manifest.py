@@ -14,8 +14,11 @@ import sweep
 from sweep.output import MANIFEST
 from sweep.storage import Storage
 from workers import MODEL_VERSION
+from workers.schema import ScenarioError
 
 PACKAGES = ("hydra-core", "omegaconf", "numpy", "polars", "ray", "matplotlib")
+READ = {"command": list, "config": dict, "versions": dict, "host": dict, "seeds": list}
+"""What a report reads there, whichever version of the farm wrote it."""
 
 
 def versions() -> dict[str, Any]:
@@ -42,6 +45,13 @@ def host() -> dict[str, Any]:
 def write(folder: Storage, manifest: dict[str, Any]) -> None:
     """Writes it; it is always whole. Raises OSError."""
     folder.write(MANIFEST, (json.dumps(manifest, indent=2, default=str) + "\n").encode())
+
+
+def refuse_foreign(manifest: dict[str, Any], url: str) -> None:
+    """Raises ScenarioError where a manifest, of the folder ``url``, is none that a sweep writes."""
+    for key, kind in READ.items():
+        if not isinstance(manifest.get(key), kind):
+            raise ScenarioError(f"DIR: {url} was given; the {key} in its {MANIFEST} are none that a sweep writes")
 
 
 def _commit(tree: Path) -> str | None:

@@ -49,7 +49,7 @@ def comparisons(present: list[str]) -> list[tuple[str, str]]:
 
 
 def pairs(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """One row for each scenario run under both policies of a comparison, in no order.
+    """One row for each scenario with a verdict under both policies of a comparison, in no order.
 
     Columns: ``before``, ``after`` (policies), the content that varies and ALWAYS, ``verdict_*`` and
     ``memory_peak_bytes_*`` of both, ``memory_added_bytes`` and ``class`` (one of CLASSES).
@@ -73,7 +73,7 @@ def in_file(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
 def _keyed(frame: pl.LazyFrame) -> pl.LazyFrame:
     """With the content's hash: of ten million scenarios, two share one by a chance of one in 300,000."""
     columns = [name for name in CONTENT if name in {*varying(frame), *ALWAYS}]
-    wanted = frame.select("policy", *columns, "verdict", "memory_peak_bytes")
+    wanted = frame.filter(pl.col("verdict").is_not_null()).select("policy", *columns, "verdict", "memory_peak_bytes")
     return wanted.with_columns(pl.struct(columns).hash().alias("content"))
 
 

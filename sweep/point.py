@@ -17,9 +17,9 @@ import polars as pl
 
 from sweep import output
 from sweep.config import Library, SweepConfig
-from sweep.plan import TablePlan, windows
+from sweep.plan import windows
 from sweep.results import NAME as RESULTS
-from sweep.results import SCENARIO
+from sweep.results import plan_of_table
 from sweep.run import plan_of
 from sweep.storage import Storage, open_storage
 from sweep.store.keys import scenario_keys, to_hex
@@ -78,7 +78,7 @@ def _in_results(table: pl.LazyFrame, wanted: str, library: Library, url: str) ->
         rows = _by_key(table, wanted, library)
     if not rows.height:
         raise ScenarioError(f"point: {wanted!r} was given; {url} holds no scenario of that id or scenario_key")
-    plan = _table_plan(rows, library)
+    plan = plan_of_table(rows, library.depot)
     return {"id": plan.ids(_FIRST), **plan.rows(_FIRST)}, rows.row(0, named=True)
 
 
@@ -89,17 +89,10 @@ def _by_key(table: pl.LazyFrame, wanted: str, library: Library) -> pl.DataFrame:
     rows = table.select(pl.len()).collect().item()
     for numbers in windows(rows):
         some = table.slice(int(numbers[0]), len(numbers)).collect()
-        plan = _table_plan(some, library)
+        plan = plan_of_table(some, library.depot)
         for at in _matching(scenario_keys(plan.rows(np.arange(len(plan)))), wanted):
             return some[at : at + 1]
     return table.head(0).collect()
-
-
-def _table_plan(rows: pl.DataFrame, library: Library) -> TablePlan:
-    columns = {c.name: rows[c.name].to_numpy() for c in SCENARIO_COLUMNS}
-    return TablePlan(
-        {name: v.astype(object) if SCENARIO[name] == pl.String else v for name, v in columns.items()}, library.depot
-    )
 
 
 def _in_plan(config: SweepConfig, library: Library, wanted: str) -> Columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from sweep.plan import WINDOW_ROWS, Plan, windows
+from sweep.plan import WINDOW_ROWS, Plan, TablePlan, windows
 from sweep.refine.search import CELLS, RUN
 from sweep.storage import Storage
 from sweep.store import Store
@@ -91,6 +91,14 @@ def rows_of(plan: Plan, numbers: np.ndarray, chunks: Chunks, answer: Answer | No
 
 def _plain(values: np.ndarray) -> Any:
     return values.tolist() if values.dtype == object else np.ascontiguousarray(values)
+
+
+def plan_of_table(rows: pl.DataFrame, depots: Mapping[str, Mapping[str, Any]]) -> TablePlan:
+    """The scenarios of rows of the table, to run again; ``depots``: see ``TablePlan``."""
+    columns = {name: rows[name].to_numpy() for name in SCENARIO}
+    return TablePlan(
+        {name: v.astype(object) if SCENARIO[name] == pl.String else v for name, v in columns.items()}, depots
+    )
 
 
 class Chunks:

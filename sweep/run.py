@@ -1,4 +1,4 @@
-"""One sweep from a configuration to its folder: plan, look up, run, join, summarise, draw, report."""
+"""One sweep from a configuration to its folder: plan, look up, run, join, summarise, report."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from typing import Any
 import numpy as np
 
 from sweep import manifest, output
-from sweep.aggregate import read_results, summarize
+from sweep.aggregate import summarize
 from sweep.baseline.gate import open_gate
 from sweep.config import Library, SweepConfig, given
 from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
-from sweep.map import panels, svg
 from sweep.pairs import in_file
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
-from sweep.results import NAME as RESULTS
+from sweep.report.figures.overview import overview
+from sweep.report.inputs import Results, open_results
+from sweep.report.page import PAGE, document, write_report
+from sweep.report.view import view_of
 from sweep.results import Joined, LostChunk, write_results
 from sweep.rounds import Everything, Refined, strategy
 from sweep.status import Heart
@@ -68,6 +70,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     clock.lap("plan")
     to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
+    reported = False
     with _executor(config, simulate, store, to_run) as (execute, cpus):
         clock.lap("start")
         ready = time.time()
@@ -97,13 +100,16 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             clock.lap("tidy")
             store.close()  # the report needs the memory of ten million keys
             if joined.failed < len(plan):
-                report = _report(folder)
-                print("" if config.quiet else f"{report}{chosen.told()}\n\n", end="")
+                manifest.write(folder, record)  # where the report, now or made again, finds what it says of the run
+                results = open_results(folder)
+                summary = _summarized(results, folder)
+                print("" if config.quiet else f"{summary}{chosen.told()}\n\n", end="")
+                reported = config.report and _reported(results, folder)
             clock.lap("report")
             holds, said = gate.close(folder, command)
             print(f"{said}\n\n" if said and not (config.quiet and holds) else "", end="")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
-    _close(folder, joined)
+    _close(folder, joined, reported)
     return MOVED if not holds else FAILED_POINTS if joined.failed else COMPLETE
 
 
@@ -188,18 +194,27 @@ def _set(value: Any) -> Any:
     return {key: _set(v) for key, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def _report(folder: Storage) -> str:
-    """Writes summary and map of the table in the folder; returns the closing table as text."""
-    results = read_results(*folder.polars(RESULTS))
+def _summarized(results: Results, folder: Storage) -> str:
+    """Writes summary and map into the folder; returns the closing table as text."""
     with tempfile.TemporaryDirectory() as scratch:
-        paired = in_file(results, Path(scratch))
-        summary = summarize(results, paired)
-        parquet = io.BytesIO()
-        summary.write_parquet(parquet)
-        folder.write("summary.parquet", parquet.getvalue())
-        folder.write("summary.csv", summary.write_csv().encode())
-        folder.write("map.svg", svg(panels(results, paired)))
-        return table(results, paired)
+        summary = summarize(results.table, in_file(results.table, Path(scratch)))
+    parquet = io.BytesIO()
+    summary.write_parquet(parquet)
+    folder.write("summary.parquet", parquet.getvalue())
+    folder.write("summary.csv", summary.write_csv().encode())
+    folder.write("map.svg", overview(view_of(results)).encode())
+    return table(view_of(results))
+
+
+def _reported(results: Results, folder: Storage) -> bool:
+    """Writes the report; whether that went well: not being able to costs nobody a result."""
+    try:
+        write_report(document(results), folder)
+        return True
+    except Exception as error:  # a mistake in the report is none of the sweep's
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"report: could not be written ({reason}); python -m sweep.report makes it again", file=sys.stderr)
+        return False
 
 
 def _executor(
@@ -244,13 +259,12 @@ def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
         print(f"store: {store.storage.url} could not be tidied ({error.strerror or error})", file=sys.stderr)
 
 
-def _close(folder: Storage, joined: Joined) -> None:
+def _close(folder: Storage, joined: Joined, reported: bool) -> None:
     for row in joined.failures[:10]:
         print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
-    name = "map.svg" if folder.names("map.svg") else ""
-    print(f"{'map' if name else 'results'}: {_shown(folder, name)}")
+    print(f"report: {_shown(folder, PAGE)}" if reported else f"results: {_shown(folder, '')}")
 
 
 def _shown(folder: Storage, name: str) -> str:

@@ -3,110 +3,103 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import polars as pl
 
-from sweep.aggregate import by_load, highest, lowest
-from sweep.config import RATE
-from sweep.map import si
-from sweep.pairs import CLASSES, pairs, policies
+from sweep.aggregate import highest, lowest
+from sweep.pairs import CLASSES
+from sweep.report.answers.paired import Paired
+from sweep.report.answers.safe_rate import safe_rates
+from sweep.report.answers.words import mib, si
+from sweep.report.view import View
 
 WIDTH = 100
 LABEL = 16
 CLASS_TEXT = ("safe in both", "fixed by the patch", "broken by it", "locked in both")
 
 
-def table(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> str:
-    """The table of results as text: at most 25 lines of at most 100 columns.
-
-    ``paired``: their ``sweep.pairs``, where somebody has them already.
-    """
-    frame, present = by_load(results), policies(results)
-    shown, others = present[:2], present[2:]
-    lines = [_title(frame, shown), "safe rate: the highest of unmaps/s per active CPU below every soft lockup", ""]
-    lines += _columns([_header(shown), *_size_lines(frame, shown)])
-    if len(shown) == 2:
-        both = pairs(results) if paired is None else paired
-        lines += ["", *_pair_lines(both.filter(before=shown[0], after=shown[1]))]
+def table(view: View) -> str:
+    """The table of results as text: at most 25 lines of at most 100 columns."""
+    lines = [_title(view), "safe rate: the highest of unmaps/s per active CPU below every soft lockup", ""]
+    lines += _columns([_header(view), *_size_lines(view)])
+    if view.pair:
+        before, after = view.shown
+        lines += ["", *_pair_lines(view.paired, before, after)]
+    others = view.policies[len(view.shown) :]
     if others:
-        lines += textwrap.wrap(_other_line(frame, others), WIDTH, max_lines=3)
+        lines += textwrap.wrap(_other_line(view.loads, others), WIDTH, max_lines=3)
     return "\n".join(line[:WIDTH].rstrip() for line in lines)
 
 
-def _title(frame: pl.DataFrame, shown: list[str]) -> str:
-    sides = f"before = {shown[0]}, after = {shown[1]}" if len(shown) == 2 else f"policy {shown[0]}"
-    return f"{frame['scenarios'].sum():,} scenarios; {sides}; the worst over everything not named"
+def _title(view: View) -> str:
+    sides = "before = {}, after = {}".format(*view.shown) if view.pair else f"policy {view.shown[0]}"
+    every, none = int(view.loads["scenarios"].sum()), int(view.loads["undecided"].sum())
+    open_ = f" ({none:,} without a verdict)" if none else ""
+    return f"{every:,} scenarios{open_}; {sides}; the worst over everything not named"
 
 
-def _header(shown: list[str]) -> list[str]:
-    sides = ("before", "after") if len(shown) == 2 else (shown[0],)
+def _header(view: View) -> list[str]:
+    sides = ("before", "after") if view.pair else view.shown
     return ["IOVA size", *(f"{what} {side}" for what in ("safe rate", "locks up") for side in sides), "peak MiB"]
 
 
-def _size_lines(frame: pl.DataFrame, shown: list[str]) -> list[list[str]]:
-    rows = frame.select("size_row", "size_order").unique().sort("size_order")["size_row"]
+def _size_lines(view: View) -> list[list[str]]:
+    line = ("policy", "size_order", "size_row")
+    rates = {(r["policy"], r["size_order"]): r for r in safe_rates(view.loads, line).iter_rows(named=True)}
+    rows = view.loads.select("size_order", "size_row").unique().sort("size_order")
     lines = []
-    for row in rows:
-        sides = [frame.filter(size_row=row, policy=policy) for policy in shown]
-        memory = [_mib(highest(side["memory_peak_bytes"])) for side in sides]
-        lines.append([row[:LABEL], *map(safe_rate, sides), *map(onset, sides), " -> ".join(memory)])
+    for order, row in rows.iter_rows():
+        sides = [view.loads.filter(size_order=order, policy=policy) for policy in view.shown]
+        safe = [safe_text(rates.get((policy, order))) for policy in view.shown]
+        memory = [mib(highest(side["memory_peak_bytes"])) for side in sides]
+        lines.append([row[:LABEL], *safe, *map(onset, sides), " -> ".join(memory)])
     return lines
 
 
-def safe_rate(side: pl.DataFrame) -> str:
-    """The highest nominal unmap rate of a CPU up to which no scenario of these groups locks up, as text."""
-    lowest_locked = lowest(side.filter(pl.col("locked") > 0)[RATE])
-    if lowest_locked is None:
-        top = highest(side[RATE])
-        return "not run" if top is None else f"{si(top)} (all)"
-    safe = highest(side.filter(pl.col(RATE) < lowest_locked)[RATE])
-    return "none" if safe is None else si(safe)
+def safe_text(side: dict[str, Any] | None) -> str:
+    """A line of ``answers.safe_rate`` as the terminal shows it; None: nothing was run."""
+    if side is None:
+        return "not run"
+    if side["stop"] == "":
+        return f"{si(side['safe_per_s'])} (all)"
+    open_ = "?" if side["stop"] == "undecided" else ""
+    return f"none{open_}" if side["safe_per_s"] is None else f"{si(side['safe_per_s'])}{open_}"
 
 
 def onset(side: pl.DataFrame) -> str:
-    """From how many CPUs on these groups lock up, else how much of them chains, as text."""
+    """From how many CPUs on these loads lock up, else how much of them chains or is not known, as text."""
     if side.is_empty():
         return "not run"
     cpus = lowest(side.filter(pl.col("locked") > 0)["cpus"])
     if cpus is not None:
         return f"from {cpus} CPUs"
-    chained = side["chained"].sum()
-    return f"never ({chained} chain)" if chained else "never"
+    parts = [f"{side[name].sum()} {word}" for name, word in (("chained", "chain"), ("undecided", "unknown"))]
+    said = ", ".join(part for part in parts if not part.startswith("0 "))
+    return f"never ({said})" if said else "never"
 
 
-def _pair_lines(paired: pl.LazyFrame) -> list[str]:
-    counted = paired.select(
-        pl.len(),
-        *((pl.col("class") == name).sum().alias(name) for name in CLASSES),
-        pl.col("memory_added_bytes").quantile(0.5, "nearest").alias("median"),
-        pl.col("memory_added_bytes").max().alias("most"),
-    )
-    found = counted.collect().row(0, named=True)
-    if not found["len"]:
+def _pair_lines(paired: Paired, before: str, after: str) -> list[str]:
+    added = paired.added.filter(before=before, after=after)
+    if added.is_empty():
         return ["no scenario was run under both policies"]
+    found = added.row(0, named=True)
     parts = ", ".join(f"{found[name]:,} {text}" for name, text in zip(CLASSES, CLASS_TEXT, strict=True))
-    pairs_line = f"{found['len']:,} pairs: {parts}"
-    if found["most"] is None:
+    pairs_line = f"{found['pairs']:,} pairs: {parts}"
+    if found["most_bytes"] is None:
         return [pairs_line, "no pair was run on both sides: nothing to say of memory"]
-    at_most = paired.filter(memory_added_bytes=found["most"]).select("cpus", "iova_pages")
-    at = at_most.sort("cpus", "iova_pages").head(1).collect().row(0, named=True)
+    at = paired.loads.filter(before=before, after=after, added_bytes=found["most_bytes"]).sort("cpus", "iova_pages")
     return [
         pairs_line,
-        f"the patch adds {_mib(found['median'])} MiB of peak memory at the median, {_mib(found['most'])} MiB at most"
-        f" ({at['cpus']} CPUs, {at['iova_pages'][:LABEL]} pages)",
+        f"the patch adds {mib(found['median_bytes'])} MiB of peak memory at the median, {mib(found['most_bytes'])} MiB"
+        f" at most ({at['cpus'][0]} CPUs, {at['iova_pages'][0][:LABEL]} pages)",
     ]
 
 
-def _other_line(frame: pl.DataFrame, others: list[str]) -> str:
-    shares = []
-    for policy in others:
-        side = frame.filter(policy=policy)
-        shares.append(f"{policy} {int(side['locked'].sum()) / int(side['scenarios'].sum()):.0%}")
+def _other_line(loads: pl.DataFrame, others: tuple[str, ...]) -> str:
+    sides = {policy: loads.filter(policy=policy) for policy in others}
+    shares = [f"{p} {int(side['locked'].sum()) / int(side['scenarios'].sum()):.0%}" for p, side in sides.items()]
     return f"share locked up with the others: {', '.join(shares)}"
-
-
-def _mib(size_bytes: float | None) -> str:
-    return "-" if size_bytes is None else f"{size_bytes / 2**20:.3g}"
 
 
 def _columns(cells: list[list[str]]) -> list[str]:

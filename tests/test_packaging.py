@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -23,7 +24,8 @@ def test_the_wheel_works_from_any_folder(tmp_path: Path) -> None:
             "sweep",
             "workers",
         }
-        assert {"conf/cluster/rayjob.yml", "conf/cluster/ray-up.yml"} <= set(packed.namelist())
+        data = {"conf/cluster/rayjob.yml", "conf/cluster/ray-up.yml", "sweep/document/page.css"}
+        assert data <= set(packed.namelist())
         packed.extractall(tmp_path / "site")
     away = tmp_path / "away"
     away.mkdir()
@@ -48,3 +50,15 @@ def test_the_lock_file_pins_everything_by_hash_and_names_no_place() -> None:
     wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     names = {re.match(r"[\w-]+", line).group().lower() for line in wanted}  # type: ignore[union-attr]
     assert names <= {name for name, _ in pins}
+
+
+def test_the_lock_file_of_the_browser_tests_names_no_place_either() -> None:
+    folder = ROOT / "tests" / "browser"
+    text = (folder / "package-lock.json").read_text()
+    assert "://" not in text
+    locked = {name: pin for name, pin in json.loads(text)["packages"].items() if name}
+    assert all(pin["integrity"].startswith("sha512-") for pin in locked.values())
+    wanted = json.loads((folder / "package.json").read_text())["devDependencies"]
+    assert {f"node_modules/{name}": version for name, version in wanted.items()}.items() <= {
+        name: pin["version"] for name, pin in locked.items()
+    }.items()

@@ -71,7 +71,7 @@ class Trap:
 
 
 def sweep(*argv: str) -> int:
-    composed = compose(["executor=inline", *argv])
+    composed = compose(["executor=inline", "report=false", *argv])
     assert composed is not None
     return run(composed.config, composed.library, list(argv), simulate)
 

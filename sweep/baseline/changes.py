@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sweep.baseline.boundary import ABOVE, AT, Boundary
 from sweep.baseline.lines import FAILURE, Line
-from sweep.map import si
+from sweep.report.answers.words import si
 from workers.results import rearm_period_ms
 from workers.schema import VERDICTS
 

@@ -35,8 +35,8 @@ def text(found: Comparison) -> str:
         for change in changes:
             said = f"{labels[0]}{others}: {sentence(change)}"
             out += textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="      ")
-    for what, labels in (("not in the baseline", found.added), ("in the baseline only", found.removed)):
-        out += [f"  {what}: {label}" for label in labels[:MOST_SHOWN]]
+    for what, named in (("not in the baseline", found.added), ("in the baseline only", found.removed)):
+        out += [f"  {what}: {label}" for label in named[:MOST_SHOWN]]
     left = sum(map(len, list(alike.values())[MOST_SHOWN:]))
     left += sum(max(0, len(named) - MOST_SHOWN) for named in (found.added, found.removed))
     return "\n".join(out + ([f"  and {left} more lines"] if left else []))

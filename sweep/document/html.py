@@ -30,8 +30,10 @@ def to_html(document: Document) -> str:
 {style}</style>
 </head>
 <body>
-{_contents(document.sections)}<main>
+<header>
 <h1>{title}</h1>
+</header>
+{_contents(document.sections)}<main>
 {"".join(map(_block, document.lead))}{"".join(_section(*each) for each in enumerate(document.sections, 1))}</main>
 </body>
 </html>
@@ -97,7 +99,7 @@ def _figure(figure: Figure) -> str:
 
 def _scrolling(name: str, markup: str) -> str:
     """What may be wider than a phone scrolls by itself, by keyboard too; ``name`` is what a screen reader calls it."""
-    return f'<div class="wide" role="region" tabindex="0" aria-label="{_text(name)}">\n{markup}</div>\n'
+    return f'<div class="wide" role="group" tabindex="0" aria-label="{_text(name)}">\n{markup}</div>\n'
 
 
 def _note(note: str) -> str:

@@ -13,8 +13,8 @@ from sweep.document import Block, Bullets, Code, Document, Figure, Paragraph, Ta
 from sweep.document.text import one_line, shown
 
 HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-MARKUP = re.compile(r"[\\`*\[\]|~#$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.", re.I)
-"""Within a line. An _ between letters emphasises nothing; ://, www. and # are links of GitHub's."""
+MARKUP = re.compile(r"[\\`*\[\]|~#$@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.", re.I)
+"""Within a line. An _ between letters emphasises nothing; ://, www., @ and # make links on GitHub."""
 
 OPENING = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
 """What at the beginning of a line makes a list, a rule or a heading of it."""

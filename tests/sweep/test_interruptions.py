@@ -23,7 +23,7 @@ from tests.sweep.processes import marked
 
 ROOT = Path(__file__).parents[2]
 POINTS = 24
-GRID = ["+grid=smoke", "grid.seed=[1,2]", "output=out", "store=store"]
+GRID = ["+grid=smoke", "grid.seed=[1,2]", "output=out", "store=store", "report=false"]
 SLOWLY = """
 import functools, runpy
 import sweep.chunks, sweep.run

@@ -17,6 +17,7 @@ import pytest
 from sweep import run as running
 from sweep.cli import main
 from sweep.compose import compose
+from sweep.report.__main__ import main as make_report
 from sweep.results import write_results
 from sweep.run import run
 from sweep.status import read
@@ -27,7 +28,9 @@ from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioEr
 ROOT = Path(__file__).parents[2]
 HEADER = "id,cpus,unmap_burst,burst_period_us,in_flight,policy,seed"
 SEEDS = {"raise": standin.RAISES, "die": standin.DIES, "slow": standin.SLOW}
-FILES = ["manifest.json", "map.svg", "results.parquet", "status.json", "summary.csv", "summary.parquet"]
+FILES = ["figures", "manifest.json", "map.svg", "report.html", "report.md"]
+REPORT = {"figures", "report.html", "report.md"}
+FILES += ["results.parquet", "status.json", "summary.csv", "summary.parquet"]
 MODULE = """
 import functools, runpy, sys
 import sweep.run
@@ -45,7 +48,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sweep_with(simulate: Any, *argv: str) -> int:
-    composed = compose(list(argv))
+    """Without the report, but where that is asked for: most tests are not about it."""
+    composed = compose(["report=false", *argv])
     assert composed is not None
     return run(composed.config, composed.library, list(argv), simulate)
 
@@ -71,8 +75,8 @@ def test_the_same_table_inline_and_on_ray(tmp_path: Path, capsys: pytest.Capture
     for executor in ("inline", "ray"):
         argv = ("+grid=smoke", f"executor={executor}", f"output={tmp_path / executor}", f"store={executor}_store")
         assert sweep_with(standin.simulate, *argv) == 0
-        assert sorted(path.name for path in (tmp_path / executor).iterdir()) == FILES
-        assert "map.svg" in capsys.readouterr().out.splitlines()[-1]
+        assert sorted(path.name for path in (tmp_path / executor).iterdir()) == sorted({*FILES} - REPORT)
+        assert capsys.readouterr().out.splitlines()[-1] == f"results: {executor}"
     assert table(tmp_path / "inline").height == 12
     assert (tmp_path / "inline" / "results.parquet").read_bytes() == (tmp_path / "ray" / "results.parquet").read_bytes()
 
@@ -211,7 +215,7 @@ def test_a_failure_is_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert rows["verdict"].to_list() == ["ok", None, "ok"]
     said = capsys.readouterr()
     assert "failed: raise (row 2): ValueError: no such machine" in said.err
-    assert said.out.startswith("2 scenarios;")
+    assert said.out.startswith("3 scenarios (1 without a verdict);")
     written = manifest(folder)
     assert written["state"] == "failed points"
     assert written["failed"] == 1
@@ -247,11 +251,38 @@ def test_quiet_it_says_where_the_results_are(tmp_path: Path, capsys: pytest.Capt
     argv = ("quiet=true", "executor=inline", "output=out")
     assert sweep_with(standin.simulate, "+grid=smoke", *argv) == 0
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("map: out/map.svg\n", "")
+    assert (said.out, said.err) == ("results: out\n", "")
     assert sweep_with(standin.simulate, points(tmp_path / "p.csv", "a", "raise"), *argv[:2], "output=other") == 1
     said = capsys.readouterr()
-    assert said.out == "map: other/map.svg\n"
+    assert said.out == "results: other\n"
     assert said.err.startswith("failed: raise (row 2): ValueError: no such machine\n")
+
+
+def test_the_report_can_be_made_again(tmp_path: Path) -> None:
+    assert sweep_with(standin.simulate, "+grid=smoke", "executor=inline", "output=out", "report=true") == 0
+    assert make_report(["out", "--output", "again"]) == 0
+    names = ["report.html", "report.md", *(f"figures/{path.name}" for path in Path("out", "figures").iterdir())]
+    assert len(names) > 2
+    for name in names:
+        assert Path("again", name).read_bytes() == Path("out", name).read_bytes()
+
+
+def test_a_report_that_fails_costs_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(results: Any) -> Any:
+        raise ZeroDivisionError("a\nmistake")
+
+    monkeypatch.setattr(running, "document", mistaken)
+    argv = ("+grid=smoke", "executor=inline", "output=out", "quiet=true", "report=true")
+    assert sweep_with(standin.simulate, *argv) == 0
+    said = capsys.readouterr()
+    assert said.out == "results: out\n"
+    assert said.err == (
+        "report: could not be written (ZeroDivisionError: a mistake); python -m sweep.report makes it again\n"
+    )
+    assert table(tmp_path / "out").height == 12
+    assert manifest(tmp_path / "out")["state"] == "complete"
 
 
 def test_interrupted_in_this_process(tmp_path: Path) -> None:
@@ -296,7 +327,7 @@ def test_the_model_on_a_ray_of_its_own(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "sweep", "+grid=smoke", "grid.horizon_s=0.1", "output=out"]
     done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "map: out/map.svg"
+    assert done.stdout.splitlines()[-1] == "report: out/report.html"
     assert re.fullmatch(
         r"0 of 12 points re-used, 12 to run\n(\d+/12 scenarios .*\n)*12 of 12 scenarios in \d+ s\n", done.stderr
     )
@@ -305,5 +336,5 @@ def test_the_model_on_a_ray_of_its_own(tmp_path: Path) -> None:
     rows = table(tmp_path / "out")
     assert rows.height == 12
     assert rows["ops_completed"].min() > 0  # type: ignore[operator]
-    for path in (tmp_path / "out").iterdir():
+    for path in (path for path in (tmp_path / "out").rglob("*") if path.is_file()):
         assert token.encode() not in path.read_bytes()

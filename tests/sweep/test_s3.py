@@ -14,11 +14,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from sweep.report.__main__ import main as report
 from sweep.storage import open_storage
 from tests.sweep.storage.s3_service import Bucket, bucket
 
-FILES = ["manifest.json", "map.svg", "results.parquet", "status.json", "summary.csv", "summary.parquet"]
-TWO_CHUNKS = ("executor=inline", "grid.cpus=4", "grid.horizon_s=0.2", "grid.seed={start: 1, stop: 100, num: 100}")
+FILES = ["manifest.json", "map.svg", "report.html", "report.md"]
+FILES += ["results.parquet", "status.json", "summary.csv", "summary.parquet"]
+SEEDS = "grid.seed={start: 1, stop: 100, num: 100}"
+TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.horizon_s=0.2", SEEDS)
 
 
 @pytest.fixture
@@ -58,25 +61,33 @@ def test_workers_put_each_chunk_once(made: Bucket, monkeypatch: pytest.MonkeyPat
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     said, told = sweep(made, "x", "cluster.cpus=2")
-    assert f"map: {made.url}/x/map.svg" in said
+    assert f"report: {made.url}/x/report.html" in said
     puts = Counter(made.keys("PUT"))
-    assert puts.pop("x/manifest.json") == 2  # at the start and at the end
+    assert puts.pop("x/manifest.json") == 3  # at the start, for the report and at the end
     assert puts.pop("x/status.json") >= 2  # and every ten seconds between
     assert set(puts.values()) == {1}
     assert {method for method, _, _ in made.requests} <= {"GET", "HEAD", "PUT", "DELETE"}
     whole = open_storage(made.url)
     names = [name for name, _ in whole.names()]
-    assert [name for name in names if name.startswith("x/")] == [f"x/{name}" for name in FILES]
+    written = [name.removeprefix("x/") for name in names if name.startswith("x/")]
+    figures = [name for name in written if name.startswith("figures/")]
+    assert figures
+    assert sorted({*written} - {*figures}) == FILES
     assert len(chunks(made, "PUT")) >= 3  # of two workers, and all in one
-    written = {name: text(name, whole.read(name)) for name in names}
+    read = {name: text(name, whole.read(name)) for name in names}
     for secret in secrets.values():
         assert secret not in said + told
-        assert not [name for name, read in written.items() if secret in read]
+        assert not [name for name, content in read.items() if secret in content]
 
     made.requests.clear()
-    assert "12 of 12 points re-used, 0 to run" in sweep(made, "again", "executor=inline")[1]
+    assert "12 of 12 points re-used, 0 to run" in sweep(made, "again", "executor=inline", "report=false")[1]
     assert chunks(made, "PUT") == []
     assert whole.read("again/results.parquet") == whole.read("x/results.parquet")
+
+    page = whole.read("x/report.html")
+    whole.delete("x/report.html")
+    assert report([f"{made.url}/x"]) == 0
+    assert whole.read("x/report.html") == page
 
 
 def test_a_killed_sweep_goes_on(made: Bucket) -> None:

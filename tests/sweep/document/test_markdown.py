@@ -49,7 +49,7 @@ def test_no_text_becomes_markup(text: str) -> None:
         page = to_markdown(Document("d", (block,), ()))
         line = page.removeprefix("# d\n").strip("\n").removeprefix(opening)
         left = re.sub("&(?:lt|gt|amp);", "x", ESCAPE.sub("x", line))
-        assert not re.search(r"[\\`*\[\]|~#$<>&\n]|://|\b_|_\b|^(?:[-+=\s]|\d+[.)])", left)
+        assert not re.search(r"[\\`*\[\]|~#$@<>&\n]|://|\b_|_\b|^(?:[-+=\s]|\d+[.)])", left)
         assert unescaped(line) == one_line(text)
 
 

@@ -1,0 +1,47 @@
+"""How long fq_flush_timeout runs, and how long the softirq is not left, against the limits that make it a lockup."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from workers.results import SOFT_LOCKUP_MS, rearm_period_ms
+
+SOFT_LOCKUP_S = SOFT_LOCKUP_MS / 1e3
+RCU_STALLS_S = (21.0, 60.0)
+"""RCU_CPU_STALL_TIMEOUT: the default, and Ubuntu's on amd64 and arm64."""
+
+PERCENTILES = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
+
+
+def by_machine(loads: pl.DataFrame) -> pl.DataFrame:
+    """A row a policy, row of IOVA sizes and CPU count, sorted: the worst scenario's PERCENTILES (each its own), in ms.
+    ``loads``: of ``by_load``."""
+    line = ["policy", "size_order", "size_row", "cell_cpus"]
+    return loads.group_by(line).agg(pl.col(name).max() for name in PERCENTILES).sort(line)
+
+
+def rearm_ms(loads: pl.DataFrame) -> tuple[float, float]:
+    """The shortest and the longest re-arm period of the loads; the same where all have one HZ."""
+    periods = rearm_period_ms(loads["hz_low"].append(loads["hz_high"]).unique().to_numpy())
+    return float(periods.min()), float(periods.max())
+
+
+def limits(table: pl.LazyFrame) -> pl.DataFrame:
+    """A row a policy and iova_pages: scenarios with figures (run), the worst of PERCENTILES, how many outlast the
+    re-arm period, reach rcu_stall_s (rcu_stall) and 10 s with interrupts off (hard_lockup), and how many stays were
+    still going on at nine tenths of the horizon (cut)."""
+    stay_ms = pl.col("softirq_residency_max_ms")
+    return (
+        table.filter(stay_ms.is_not_null())
+        .group_by("policy", "iova_pages")
+        .agg(
+            pl.len().cast(pl.Int64).alias("run"),
+            *(pl.col(name).max() for name in PERCENTILES),
+            pl.col("verdict").is_in(["chained", "soft_lockup"]).sum().cast(pl.Int64).alias("outlast"),
+            pl.col("rcu_stall").sum().cast(pl.Int64),
+            pl.col("hard_lockup").sum().cast(pl.Int64),
+            (stay_ms >= 900 * pl.col("horizon_s")).sum().cast(pl.Int64).alias("cut"),
+        )
+        .sort("policy", "iova_pages")
+        .collect()
+    )

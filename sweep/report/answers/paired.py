@@ -1,0 +1,41 @@
+"""Pairs, counted by load: the same scenario before and after."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from sweep.aggregate import with_rate
+from sweep.config import RATE
+from sweep.pairs import CLASSES, in_file
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Of every comparison (``before``, ``after``, see ``sweep.pairs.comparisons``):
+
+    ``loads``: a row a load (iova_pages, cpus, unmap_rate_per_s): pairs, how many are of each class, added_bytes (the
+    most that the peak memory of one grew; null where none was run on both sides).
+    ``added``: one row: pairs, how many are of each class, median_bytes and most_bytes of what peak memory grew by.
+    """
+
+    loads: pl.DataFrame
+    added: pl.DataFrame
+
+
+def paired_of(table: pl.LazyFrame) -> Paired:
+    """Pairs the rows of a table, by way of files, so that memory does not grow with them."""
+    classes = [(pl.col("class") == name).sum().cast(pl.Int64).alias(name) for name in CLASSES]
+    pairs = pl.len().cast(pl.Int64).alias("pairs")
+    grown = pl.col("memory_added_bytes")
+    with tempfile.TemporaryDirectory() as scratch:
+        every = with_rate(in_file(table, Path(scratch)))
+        load = ["before", "after", "iova_pages", "cpus", RATE]
+        loads = every.group_by(load).agg(pairs, *classes, grown.max().alias("added_bytes"))
+        added = every.group_by("before", "after").agg(
+            pairs, *classes, grown.quantile(0.5, "nearest").alias("median_bytes"), grown.max().alias("most_bytes")
+        )
+        return Paired(loads.sort(load).collect(), added.sort("before", "after").collect())

@@ -1,0 +1,71 @@
+"""Numbers as people say them."""
+
+from __future__ import annotations
+
+
+def si(value: float) -> str:
+    """A number with at most three digits: 950, 1k, 2.5M."""
+    for limit, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def mib(size_bytes: float | None) -> str:
+    """Bytes in MiB, without the unit; a dash for what is not known."""
+    if size_bytes is None:
+        return "–"
+    value = size_bytes / 2**20
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def seconds(value: float | None) -> str:
+    """A time with its unit."""
+    if value is None:
+        return "–"
+    if value == float("inf"):
+        return "never"
+    if value < 1:
+        return "0" if value == 0 else f"{1e3 * value:.3g} ms" if value >= 1e-3 else f"{1e6 * value:.3g} µs"
+    return f"{value:.3g} s" if value < 120 else f"{value / 60:.3g} min" if value < 7200 else f"{value / 3600:,.3g} h"
+
+
+def share(part: float, whole: float) -> str:
+    """A part of a whole in per cent; with a decimal where whole per cents would say none or all of it."""
+    if not whole:
+        return "–"
+    rough = part in (0, whole) or 0.01 <= part / whole <= 0.99
+    return f"{part / whole:.0%}" if rough else f"{part / whole:.1%}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number and what is counted: 1 pair, 1,240 pairs."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def pages(text: str) -> str:
+    """A value of iova_pages with its unit."""
+    return "1 page" if text == "1" else f"{text} pages"
+
+
+NAMES = {
+    "unmap_rate_per_s": "unmap rate per CPU",
+    "cpus": "CPUs",
+    "active_cpus": "active CPUs",
+    "iova_pages": "IOVA size",
+    "in_flight": "IOVAs in flight per CPU",
+    "unmap_burst": "unmaps a burst",
+    "costs": "costs of the machine",
+    "policy": "depot policy",
+    "hz": "HZ",
+}
+
+
+def named(column: str) -> str:
+    """A column in words, or as it is called."""
+    return NAMES.get(column, column)
+
+
+def listed(items: list[str]) -> str:
+    """A list in a sentence: a, b and c."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""

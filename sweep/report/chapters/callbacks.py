@@ -1,0 +1,92 @@
+"""How long the callback runs, against the limits; and how often a lockup is to be expected."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from sweep.document import Block, Column, Section, Table
+from sweep.report.answers.callbacks import limits
+from sweep.report.answers.words import seconds
+from sweep.report.figures.callbacks import percentiles
+from sweep.report.view import View
+
+
+def section(view: View) -> Section | None:
+    """None where nothing was run."""
+    figure = percentiles(view)
+    if figure is None:
+        return None
+    hazard = _hazard(view)
+    blocks: list[Block] = [figure, _limits(view), *([hazard] if hazard else [])]
+    return Section("Callbacks against the limits", tuple(blocks))
+
+
+def _sizes(view: View) -> pl.DataFrame:
+    return view.loads.select("iova_pages", "size_order", "size_row").unique()
+
+
+def _limits(view: View) -> Table:
+    names = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
+    counts = ("run", "outlast", "cut", "rcu_stall", "hard_lockup")
+    found = (
+        limits(view.results.table)
+        .filter(pl.col("policy").is_in(view.shown))
+        .join(_sizes(view), on="iova_pages")
+        .group_by("policy", "size_order", "size_row")
+        .agg(pl.col(names).max(), pl.col(counts).sum())
+        .sort(pl.col("policy").replace_strict({p: i for i, p in enumerate(view.shown)}), "size_order")
+    )
+    rows = tuple(
+        (view.side(r["policy"]), r["size_row"], *(seconds(r[n] / 1e3) for n in names), *(f"{r[n]:,}" for n in counts))
+        for r in found.iter_rows(named=True)
+    )
+    columns = (
+        Column("policy"), Column("IOVA size"), Column("callback, median", True), Column("99th percentile", True),
+        Column("longest", True), Column("longest stay", True), Column("scenarios", True),
+        Column("outlast the re-arm period", True), Column("cut by the end of the run", True),
+        Column("RCU stalls", True), Column("hard lockups", True),
+    )  # fmt: skip
+    note = (
+        "Each time is that of the worst scenario. Cut: stays of nine tenths of the run and more, which may go on."
+        " An RCU stall is a stay of rcu_stall_s, a hard lockup 10 s with interrupts off."
+    )
+    return Table("Callbacks and stays by IOVA size", columns, rows, note)
+
+
+def _hazard(view: View) -> Table | None:
+    """Expected soft lockups an hour of the worst load; None where the results do not say."""
+    names = [f"soft_lockup_hazard{part}_per_hour" for part in ("", "_low", "_high")]
+    ran = view.results.table.filter(pl.col("policy").is_in(view.shown), pl.col(names[0]).is_not_null())
+    worst = ran.group_by("policy", "iova_pages").agg(
+        pl.col(names).sort_by(names[0], names[2]).last(),
+        (pl.col(names[0]) > 0).sum().alias("some"),
+        pl.len().alias("run"),
+    )
+    found = worst.collect().join(_sizes(view), on="iova_pages").sort("size_order", "policy")
+    if found.is_empty():
+        return None
+    place = {p: i for i, p in enumerate(view.shown)}
+    rows = tuple(
+        (
+            r["size_row"],
+            r["iova_pages"],
+            view.side(r["policy"]),
+            f"{r['some']:,} of {r['run']:,}",
+            *(_rate(r[n]) for n in names),
+        )
+        for r in sorted(
+            found.iter_rows(named=True), key=lambda r: (r["size_order"], r["iova_pages"], place[r["policy"]])
+        )
+    )
+    columns = (
+        Column("IOVA size"), Column("iova_pages"), Column("policy"), Column("scenarios with some", True),
+        Column("an hour, worst scenario", True), Column("low", True), Column("high", True),
+    )  # fmt: skip
+    note = (
+        "Expected soft lockups an hour of the load, with the interval the model gives; 0 where the load never chains."
+    )
+    return Table("How often it locks up", columns, rows, note)
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"

@@ -1,0 +1,66 @@
+"""What a results folder holds, as the report reads it: the table, lazily, and the manifest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from sweep.aggregate import with_rate
+from sweep.output import MANIFEST
+from sweep.results import NAME as RESULTS
+from sweep.results import SCHEMA
+from sweep.storage import Storage, open_storage
+from workers.schema import RESULT_COLUMNS, ScenarioError
+
+FIGURES = tuple(c.name for c in RESULT_COLUMNS if c.name != "verdict")
+"""Columns that results of an older version of the model may lack."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The results of one sweep.
+
+    ``table``: a row a scenario, failed and unknown ones included, with the columns of results.parquet and
+    ``unmap_rate_per_s``, the nominal unmaps/s of an active CPU; a column that an older version did not write is null.
+    ``manifest``: manifest.json. ``url``: the folder.
+    """
+
+    table: pl.LazyFrame
+    manifest: dict[str, Any]
+    url: str = ""
+
+
+def open_results(folder: Storage | str) -> Results:
+    """The results in a folder or bucket; raises ScenarioError where there are none, or they cannot be read."""
+    storage = open_storage(folder, "DIR") if isinstance(folder, str) else folder
+    try:
+        manifest = json.loads(storage.read(MANIFEST))
+        if not isinstance(manifest, dict):
+            raise ValueError(f"{MANIFEST} holds no object")
+        path, options = storage.polars(RESULTS)
+        table = complete(pl.scan_parquet(path, glob=False, storage_options=options or None))
+        table.select(pl.len()).collect()
+    except FileNotFoundError as error:
+        missing = MANIFEST if MANIFEST in str(error) else RESULTS
+        raise ScenarioError(
+            f"DIR: {storage.url} was given; it holds no {missing}; allowed is the folder of a finished sweep"
+        ) from None
+    except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        first = str(error).partition("\n")[0]
+        raise ScenarioError(f"DIR: {storage.url} was given; it cannot be read as results ({first})") from None
+    return Results(table, manifest, storage.url)
+
+
+def complete(table: pl.LazyFrame) -> pl.LazyFrame:
+    """A table of results with ``unmap_rate_per_s`` and, as nulls, the figures it lacks.
+
+    Raises ValueError where a column is missing that every version wrote.
+    """
+    absent = {name: kind for name, kind in SCHEMA.items() if name not in table.collect_schema()}
+    for name in absent:
+        if name not in FIGURES:
+            raise ValueError(f"{RESULTS} has no column {name}")
+    return with_rate(table.with_columns(pl.lit(None, kind).alias(name) for name, kind in absent.items()))

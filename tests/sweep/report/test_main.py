@@ -1,0 +1,109 @@
+"""python -m sweep.report, from the folder to the files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.report.__main__ import main
+from sweep.storage.local import LocalStorage
+from tests.sweep.frames import boundary_frame, frame, result_row
+from tests.sweep.report.manifests import manifest
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    boundary_frame().write_parquet(folder / "results.parquet")
+    (folder / "manifest.json").write_text(json.dumps(manifest()))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_it_writes_a_page_a_text_and_figures(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = contents(results)
+    assert main([str(results), "--output", str(tmp_path / "a")]) == 0
+    assert capsys.readouterr().out == f"report: {tmp_path / 'a' / 'report.html'}\n"
+    made = contents(tmp_path / "a")
+    figures = {name for name in made if name.startswith("figures/") and name.endswith(".svg")}
+    assert set(made) == {"report.html", "report.md", *figures}
+    text = made["report.md"].decode()
+    assert figures
+    assert all(f"({name})" in text for name in figures)
+    assert made["report.html"].count(b"<img") == text.count("![") == len(figures)
+    assert contents(results) == before
+    assert main([str(results), "--output", str(tmp_path / "b")]) == 0
+    assert contents(tmp_path / "b") == made
+
+
+def test_beside_the_results_by_default(results: Path, tmp_path: Path) -> None:
+    for name, data in contents(results).items():
+        (tmp_path / name).write_bytes(data)
+    assert main([str(tmp_path)]) == 0
+    assert {"results.parquet", "manifest.json", "report.html", "report.md"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+
+
+def test_to_read_a_folder_it_need_not_be_written(results: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(LocalStorage, "try_writing", lambda storage: tried.append(storage.url))
+    assert main([str(results), "--output", str(tmp_path)]) == 0
+    assert tried == [str(tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("manifested", "said"),
+    [
+        (None, "it holds no manifest.json"),
+        ("[]", "cannot be read as results"),
+        ("{", "cannot be read as results"),
+        ("{}", "the command in its manifest.json are none that a sweep writes"),
+        (json.dumps(manifest(versions=[])), "the versions in its manifest.json"),
+    ],
+)
+def test_a_bad_folder_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], manifested: str | None, said: str
+) -> None:
+    boundary_frame().write_parquet(tmp_path / "results.parquet")
+    if manifested is not None:
+        (tmp_path / "manifest.json").write_text(manifested)
+    before = contents(tmp_path)
+    assert main([str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"sweep.report: DIR: {tmp_path} was given; ")
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "s3://UPPER"])
+def test_a_bad_url_is_one_sentence(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([url]) == 2
+    assert capsys.readouterr().err.startswith("sweep.report: DIR: ")
+
+
+def test_a_place_that_cannot_be_written(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.html").mkdir()
+    assert main([str(results), "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"sweep.report: --output: {tmp_path} cannot be written (")
+
+
+@pytest.mark.parametrize("kind", ["all failed", "one", "one policy"])
+def test_whatever_a_sweep_may_hold_it_is_written(tmp_path: Path, kind: str) -> None:
+    failed = {"status": "failed", "error": "x", "verdict": None}
+    tables = {
+        "all failed": frame(*[result_row({"cpus": cpus}) | failed for cpus in (8, 16)]),
+        "one": frame(result_row({})),
+        "one policy": boundary_frame(("list",)),
+    }
+    tables[kind].write_parquet(tmp_path / "results.parquet")
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest()))
+    assert main([str(tmp_path)]) == 0
