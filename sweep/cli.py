@@ -11,7 +11,11 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def main(argv: list[str]) -> int:
-    """Runs one sweep: 0 complete, 1 finished with failed points, 2 bad input, 130 interrupted (Ctrl-C or SIGTERM)."""
+    """Runs one sweep and returns its exit code.
+
+    0 complete, 1 finished with failed points, 2 bad input, 3 something moved against the baseline (whether points
+    failed or not: new failures are among what moves), 130 interrupted (Ctrl-C or SIGTERM).
+    """
     try:
         composed = compose(argv)
         if composed is None:

@@ -86,7 +86,7 @@ def _arguments(argv: list[str]) -> Iterator[None]:
 def _quoted(argument: str) -> str:
     """Paths are taken as they are: brackets, commas and blanks in them are not Hydra's."""
     key, _, path = argument.partition("=")
-    if key not in ("points", "output", "store", "point") or path in ("", "null") or path[0] in "'\"":
+    if key not in ("points", "output", "store", "point", "baselines") or path in ("", "null") or path[0] in "'\"":
         return argument
     escaped = path.replace("'", "\\'")
     return f"{key}='{escaped}'"
@@ -115,6 +115,11 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
             raise ScenarioError(f"{key}: given beside points; the rows of {config.points} say all by themselves")
         if group in ("host", "workload") and config.grid[group] is not None:
             raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own; use grid.{group}=[...]")
+        if key == "baselines" and config.baseline is None:
+            raise ScenarioError("baselines: given without baseline=check or baseline=update")
+    if config.baseline is not None and (config.dry_run or config.point is not None):
+        other = "dry_run=true" if config.dry_run else "point"
+        raise ScenarioError(f"baseline: given beside {other}; it compares a whole sweep")
 
 
 def _refuse_appended(config: SweepConfig) -> None:

@@ -84,6 +84,8 @@ class SweepConfig:
     dry_run: bool = False
     point: str | None = None
     quiet: bool = False
+    baseline: str | None = None
+    baselines: str = "results/baselines"
 
 
 @dataclass(frozen=True)

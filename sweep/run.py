@@ -18,6 +18,7 @@ import numpy as np
 
 from sweep import manifest, output
 from sweep.aggregate import summarize
+from sweep.baseline.gate import open_gate
 from sweep.config import Library, SweepConfig, given
 from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
@@ -44,7 +45,7 @@ from workers.schema import ScenarioError
 from workers.task import simulate
 
 EXECUTORS = ("ray", "inline")
-COMPLETE, FAILED_POINTS = 0, 1
+COMPLETE, FAILED_POINTS, MOVED = 0, 1, 3
 MOST_JOINS = 10
 """Times that the table is begun: another sweep may tidy the store in between, but not for ever."""
 
@@ -53,7 +54,7 @@ MOST_SEEDS = 1000
 
 
 def run(config: SweepConfig, library: Library, command: list[str], simulate: Simulate = simulate) -> int:
-    """Runs a sweep and prints its table; returns the exit code: 0 complete, 1 finished with failed points.
+    """Runs a sweep and prints its table; returns the exit code: 0 complete, 1 finished with failed points, 3 moved.
 
     ``command``: the command line, for the manifest; ``simulate``: the model. Raises ScenarioError, before anything is
     written, for bad input. However it is interrupted, the next start goes on from what the store holds.
@@ -64,6 +65,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     plan = plan_of(config, library)
     chosen = strategy(config.mode, plan)
     name = name_of(config)
+    gate = open_gate(config, name, plan, library)
     folder, store = places(config, name, plan)
     clock.lap("plan")
     to_run, told = _look_up(plan, store, name, config.mode)
@@ -104,9 +106,11 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
                 print("" if config.quiet else f"{summary}{chosen.told()}\n\n", end="")
                 reported = config.report and _reported(results, folder)
             clock.lap("report")
+            holds, said = gate.close(folder, command)
+            print(f"{said}\n\n" if said and not (config.quiet and holds) else "", end="")
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined, reported)
-    return FAILED_POINTS if joined.failed else COMPLETE
+    return MOVED if not holds else FAILED_POINTS if joined.failed else COMPLETE
 
 
 def plan_of(config: SweepConfig, library: Library) -> Plan:

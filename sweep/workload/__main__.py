@@ -1,0 +1,101 @@
+"""``python -m sweep.workload``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+from sweep.workload.estimate import Estimate, estimate
+from sweep.workload.measure import measure
+from sweep.workload.write import write
+from workers.schema import ScenarioError, check_value, column
+
+BAD_INPUT, INTERRUPTED = 2, 130
+DESCRIPTION = """\
+What load a machine is under, from what it recorded: reads the text of iommu:map and iommu:unmap events and writes
+a workload (OUTPUT/workload/NAME.yaml) and a points file (OUTPUT/NAME.csv).
+
+On the machine, either of:
+
+  perf record -a -e iommu:map -e iommu:unmap -m 16M -o iommu.data -- sleep 10
+  perf script -i iommu.data --ns --show-lost-events | xz > trace.txt.xz
+
+  trace-cmd record -e iommu:map -e iommu:unmap -b 20480 -o iommu.dat sleep 10
+  trace-cmd report -t -i iommu.dat | xz > trace.txt.xz
+"""
+EPILOG = """\
+Then:
+  python -m sweep points=OUTPUT/NAME.csv
+  python -m sweep --config-dir OUTPUT +grid=MINE workload=NAME
+
+Exit codes: 0 written (warnings are printed), 2 bad input (one sentence, nothing is written), 130 interrupted.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Reads a trace and writes the workload: 0, 2 bad input, 130 interrupted (Ctrl-C)."""
+    given = _parser().parse_args(argv)
+    try:
+        name = _name(given.name, given.trace)
+        if not given.output or "://" in given.output:
+            raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
+        if given.cpus is not None:
+            check_value(column("cpus"), given.cpus)
+        found = estimate(measured := measure(given.trace), given.trace, given.cpus)
+        files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
+    except ScenarioError as error:
+        print(f"sweep.workload: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("\nsweep.workload: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    seen = measured.seen
+    print(f"{seen.lines} lines: {seen.events} events, {seen.others} of other tracepoints, {seen.damaged} damaged,")
+    print(f"{seen.lost} events lost; {measured.span_ns / 1e9:.4g} s\n")
+    print(text(found))
+    print(f"\nworkload: {files[0]}\npoints:   {files[1]}")
+    return 0
+
+
+def text(found: Estimate) -> str:
+    """The figures as a table, and the warnings."""
+    rows = [(figure.name, str(figure.value), figure.confidence, figure.why) for figure in found.figures.values()]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=True)), row[3]]) for row in rows]
+    for warning in found.warnings:
+        said = "".join(letter if letter.isprintable() else "?" for letter in warning)
+        lines += ["", *textwrap.wrap(f"warning: {said}", 100, subsequent_indent="  ")]
+    return "\n".join(lines)
+
+
+def _name(name: str | None, trace: str) -> str:
+    """What the workload is called: as given, or by the file."""
+    if name is None:
+        return re.sub(r"^-|[^\w-]", "_", Path(trace).name.split(".")[0])[:100] or "trace"
+    if not re.fullmatch(r"\w[\w-]{0,99}", name):
+        raise ScenarioError(f"--name: {name!r} was given; allowed are letters, digits, _ and -")
+    return name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m sweep.workload",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("trace", metavar="TRACE", help="text of perf script or ftrace, also gzip or xz; - reads stdin")
+    parser.add_argument("-n", "--name", help="of the workload; default: by the file")
+    parser.add_argument(
+        "-o", "--output", default="results/workloads", help="folder for the files; default: %(default)s"
+    )
+    parser.add_argument("--cpus", type=int, help="possible CPUs of the machine, where the trace does not say")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""An estimate as files: a workload for grids, and rows for ``points=``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from sweep.storage.local import LocalStorage
+from sweep.workload.estimate import Estimate
+from workers.schema import ScenarioError, complete_row
+
+WORKLOAD = ("iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift")
+"""Columns of the workload file. The machine's are left to grids: ``active_cpus`` would forbid smaller ones."""
+
+POINT = ("cpus", "active_cpus", *WORKLOAD, "domains")
+POLICIES = ("array", "list")
+"""A row each: before the patches and after them."""
+
+
+Values = dict[str, str | int | float]
+
+
+def write(found: Estimate, folder: str, name: str, source: str) -> tuple[Path, Path]:
+    """Writes FOLDER/workload/NAME.yaml and FOLDER/NAME.csv; their paths. ``source``: the trace.
+
+    Raises ScenarioError for a scenario that cannot be and for a folder that cannot be written.
+    """
+    load = _values(found, POINT)
+    rows: list[Values] = [{"id": f"{name}-{policy}", "policy": policy, **load} for policy in POLICIES]
+    for row in rows:
+        complete_row(row)
+    storage = LocalStorage.at(folder)
+    files = {f"workload/{name}.yaml": yaml_text(found, source), f"{name}.csv": csv_text(rows)}
+    try:
+        for file, text in files.items():
+            storage.write(file, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None
+    first, second = (Path(folder, file) for file in files)
+    return first, second
+
+
+def yaml_text(found: Estimate, source: str) -> str:
+    """The workload file: columns and their sources, each text a JSON string, which YAML reads as it is."""
+    machine = ", ".join(f"{key} {found.figures[key].value}" for key in ("cpus", "active_cpus"))
+    lines = [f"# Measured by python -m sweep.workload; the machine: {machine}."]
+    lines += [f"# {_one_line(warning)}" for warning in found.warnings]
+    lines += [f"{key}: {json.dumps(value)}" for key, value in _values(found, WORKLOAD).items()]
+    lines.append("sources:")
+    for key in WORKLOAD:
+        figure = found.figures[key]
+        said = f"measured, confidence {figure.confidence}: {figure.why} ({source})"
+        lines.append(f"  {key}: {json.dumps(_one_line(said))}")
+    return "\n".join(lines) + "\n"
+
+
+def csv_text(rows: list[Values]) -> str:
+    """The points file."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _values(found: Estimate, names: tuple[str, ...]) -> Values:
+    return {name: found.figures[name].value for name in names}
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
