@@ -38,6 +38,7 @@ def test_the_files_are_what_the_farm_takes(here: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "workload: mine/workload/host1.yaml" in said
     assert "points:   mine/host1.csv" in said
+    assert "run it:   python -m sweep points=mine/host1.csv" in said
     rows = read_points("mine/host1.csv")
     assert rows["id"].tolist() == ["host1-array", "host1-list"]
     assert rows["cpus"].tolist() == [96, 96]
@@ -75,6 +76,14 @@ def test_what_a_reader_must_know_is_printed_and_kept(here: Path, capsys: pytest.
     assert "\x1b" not in kept
     assert "# the tracer lost 9999 events" in kept
     assert "% of the events were lost" in yaml.safe_load(kept)["sources"]["in_flight"]
+
+
+def test_ring_buffers_that_were_overwritten(here: Path) -> None:
+    record("t")
+    Path("t").write_text(Path("t").read_text().replace("entries-written: 9/9", "entries-written: 9/99"))
+    found = estimate(measure("t"), "t")
+    assert any("no longer held 90 older events" in warning for warning in found.warnings)
+    assert found.figures["in_flight"].confidence == LOW
 
 
 def test_sizes_that_are_no_pages_and_many_of_them(here: Path) -> None:
