@@ -11,7 +11,7 @@ from sweep.aggregate import highest, lowest
 from sweep.pairs import CLASSES
 from sweep.report.answers.paired import Paired
 from sweep.report.answers.safe_rate import safe_rates
-from sweep.report.answers.words import mib, si
+from sweep.report.answers.words import mib, pages, si
 from sweep.report.view import View
 
 WIDTH = 100
@@ -92,7 +92,7 @@ def _pair_lines(paired: Paired, before: str, after: str) -> list[str]:
     return [
         pairs_line,
         f"the patch adds {mib(found['median_bytes'])} MiB of peak memory at the median, {mib(found['most_bytes'])} MiB"
-        f" at most ({at['cpus'][0]} CPUs, {at['iova_pages'][0][:LABEL]} pages)",
+        f" at most ({at['cpus'][0]} CPUs, {pages(at['iova_pages'][0])[:LABEL]})",
     ]
 
 

@@ -17,16 +17,20 @@ import numpy as np
 
 LOCKUP_S = 20.0
 LONG_STAY_S = 0.1
-PRIOR = 0.2
+PRIOR = 0.15
 SHORTEST_GAP_S = 0.05
 """Least time between long stays that a run counts as having seen: a run inside one from its start knows of no gap."""
 INTERVAL = (0.05, 0.95)
+NEGLIGIBLE = 1e-12
 ENDS_PER_S = np.logspace(-4, 3, 351)
 """Rates at which stays may end, the support of the posterior; shape (rates,)."""
 
 
 class Hazard(NamedTuple):
-    """Shapes (rows,): expected soft lockups an hour with the ends of its 90 % interval, and the probability of one."""
+    """Shapes (rows,): expected soft lockups an hour with the ends of its 90 % interval, and the probability of one.
+
+    After few stays the mean hangs on a small chance of very long ones: then it is the interval's upper end.
+    """
 
     per_hour: np.ndarray
     low_per_hour: np.ndarray
@@ -56,7 +60,8 @@ def hazard(
     per_hour = _per_hour(begins_per_s[:, None], lasts)
     begun = _begun(begins_per_s[:, None], np.maximum(exposure_s[some, None] - LOCKUP_S, 0.0))
     out.per_hour[some] = (weight * per_hour).sum(1)
-    out.low_per_hour[some], out.high_per_hour[some] = _interval(weight, per_hour)
+    low, high = _interval(weight, per_hour)
+    out.low_per_hour[some], out.high_per_hour[some] = low, np.maximum(high, out.per_hour[some])
     out.probability[some] = np.minimum((weight * (1.0 - (1.0 - lasts) ** begun)).sum(1), 1.0)
     return out
 
@@ -109,4 +114,5 @@ def _interval(weight: np.ndarray, per_hour: np.ndarray) -> tuple[np.ndarray, np.
     up_to = np.cumsum(weight, axis=1)
     rows = np.arange(len(weight))
     at = [np.minimum((up_to < share).sum(1), weight.shape[1] - 1) for share in INTERVAL]
-    return per_hour[rows, at[1]], per_hour[rows, at[0]]
+    low, high = per_hour[rows, at[1]], per_hour[rows, at[0]]
+    return np.where(low < NEGLIGIBLE, 0.0, low), high

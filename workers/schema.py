@@ -103,7 +103,7 @@ def _result(name: str, kind: type, meaning: str) -> Column:
 
 RESULT_COLUMNS: tuple[Column, ...] = (
     _result("verdict", str, "ok, chained or soft_lockup"),
-    _result("checked", bool, "within the range in which the model was compared with the reference machine"),
+    _result("checked", bool, "within the range in which the model agreed with the reference machine"),
     _result("soft_lockup_probability", float, "of a stay of 20 s in one domain over exposure_s; extrapolated"),
     _result("soft_lockup_hazard_per_hour", float, "expected soft lockups of one domain, an hour; extrapolated"),
     _result("soft_lockup_hazard_low_per_hour", float, "lower end of its 90 % interval"),

@@ -29,7 +29,7 @@ def test_the_known_boundary() -> None:
     assert found["1"][2:] == ["100k", "(all)", "100k", "(all)", "never", "never", "16", "->", "32"]
     assert found["16"][2:] == ["1k", "100k", "(all)", "from", "64", "CPUs", "never", "16", "->", "32"]
     assert "54 pairs: 44 safe in both, 5 fixed by the patch, 0 broken by it, 5 locked in both" in lines
-    assert lines[-1] == "the patch adds 4 MiB of peak memory at the median, 16 MiB at most (256 CPUs, 1 pages)"
+    assert lines[-1] == "the patch adds 4 MiB of peak memory at the median, 16 MiB at most (256 CPUs, 1 page)"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 def si(value: float) -> str:
     """A number with at most three digits: 950, 1k, 2.5M."""
+    value = float(f"{value:.3g}")  # 999.6 is 1k
     for limit, unit in ((1e6, "M"), (1e3, "k")):
         if value >= limit:
             return f"{value / limit:.3g}{unit}"

@@ -57,7 +57,7 @@ def knob_bars(view: View, found: pl.DataFrame) -> Figure | None:
         axis.invert_yaxis()
         axis.set_xlim(0, 130)
         axis.set_xticks(range(0, 101, 20))
-        axis.set_xlabel("lines of the sweep that cross from safe to soft lockup when this knob alone changes, %")
+        axis.set_xlabel("lines that cross into soft lockup when this knob alone changes, %")
         axis.legend(frameon=False, fontsize=8, loc="lower right")
         return figure
 

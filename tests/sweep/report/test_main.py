@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sweep.document import Document
 from sweep.report.__main__ import main
 from sweep.storage.local import LocalStorage
 from tests.sweep.frames import boundary_frame, frame, result_row
@@ -42,6 +43,13 @@ def test_it_writes_a_page_a_text_and_figures(results: Path, tmp_path: Path, caps
     assert contents(tmp_path / "b") == made
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that says nothing, quickly."""
+    monkeypatch.setattr("sweep.report.__main__.document", lambda results: Document("short", (), ()))
+
+
+@pytest.mark.usefixtures("short")
 def test_beside_the_results_by_default(results: Path, tmp_path: Path) -> None:
     for name, data in contents(results).items():
         (tmp_path / name).write_bytes(data)
@@ -51,6 +59,7 @@ def test_beside_the_results_by_default(results: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.usefixtures("short")
 def test_to_read_a_folder_it_need_not_be_written(results: Path, tmp_path: Path, monkeypatch: Any) -> None:
     tried: list[str] = []
     monkeypatch.setattr(LocalStorage, "try_writing", lambda storage: tried.append(storage.url))
@@ -90,6 +99,7 @@ def test_a_bad_url_is_one_sentence(url: str, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.startswith("sweep.report: DIR: ")
 
 
+@pytest.mark.usefixtures("short")
 def test_a_place_that_cannot_be_written(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "report.html").mkdir()
     assert main([str(results), "--output", str(tmp_path)]) == 2

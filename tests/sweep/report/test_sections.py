@@ -190,4 +190,4 @@ def test_hazards_are_told_where_the_results_have_them() -> None:
     ]
     _, rest = report(rows)
     tables = {b.title: b for section in rest for b in section.blocks if isinstance(b, Table)}
-    assert tables["How often it locks up"].rows == (("1 page", "1", "array", "1 of 2", "2.5", "1", "7"),)
+    assert tables["How often it locks up"].rows == (("1 page", "array", "1 of 2", "2.5", "1", "7"),)

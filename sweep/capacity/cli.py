@@ -1,0 +1,127 @@
+"""The command line of ``python -m sweep.capacity``: a fleet file in, a table on the terminal and files in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.resources
+import os
+import shlex
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweep import output
+from sweep.capacity.costs import TABLES
+from sweep.capacity.dry_run import estimate
+from sweep.capacity.fleet import FLEET_COLUMNS, read_fleet
+from sweep.capacity.remedies import REMEDIES
+from sweep.capacity.report import document, lead, overview
+from sweep.capacity.study import Row, Study, complete
+from sweep.capacity.table import table
+from sweep.command import Parser, library, refuse_foreign, write
+from sweep.document.html import to_html
+from sweep.document.markdown import to_markdown
+from sweep.document.terminal import to_terminal
+from sweep.lab import lab, points_csv
+from sweep.report.page import figures
+from sweep.run import COMPLETE, FAILED_POINTS
+from sweep.storage import open_storage
+from sweep.task import Simulate
+from workers.schema import ScenarioError, check_value, column
+from workers.task import simulate
+
+HORIZON_S = 2.0
+WHAT = "Which machines of a fleet lock up in fq_flush_timeout, how far the others are from it, and what helps."
+LOADS = ("unmap_burst", "burst_period_us", "in_flight")
+FILES = ("capacity.csv", "capacity.md", "capacity.html", "runs.csv", "figures/headroom.svg")
+
+
+def main(argv: list[str], simulate: Simulate = simulate) -> int:
+    """Runs the command; 0, or 1 where a run of the model failed. Raises ScenarioError for bad input."""
+    options = _parser().parse_args(argv)
+    if options.example:
+        print((importlib.resources.files("conf") / "fleet" / "example.csv").read_text(encoding="utf-8"), end="")
+        return COMPLETE
+    if options.fleet is None:
+        raise ScenarioError("no fleet was given; allowed is the path of a CSV file, as --example prints one")
+    horizon_s = check_value(column("horizon_s"), options.horizon_s)
+    named = library(options.config_dir)
+    hosts = read_fleet(options.fleet, named, horizon_s)
+    study = Study(hosts, REMEDIES, {name: named.host[name] for name in TABLES})
+    url = output.folder_of(options.output, "capacity")
+    folder = open_storage(url, "output")
+    refuse_foreign(folder, FILES)
+    store = open_storage(output.store_of(options.store, url), "store")
+    told = None if options.quiet else sys.stderr
+    with lab(named, store, options.inline, told, simulate, delete=not options.dry_run) as made:
+        if options.dry_run:
+            cpus = 1 if options.inline else len(os.sched_getaffinity(0))
+            print("\n".join(estimate(study, made, simulate, cpus)))
+            return COMPLETE
+        findings = complete(study, made.run)
+        made.progress.close()
+    repeat = shlex.join(["python", "-m", "sweep.capacity", *argv])
+    print(to_terminal((*lead(findings), overview(findings, REMEDIES))))
+    whole = document(Path(options.fleet).name, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
+    write(
+        folder,
+        {
+            "capacity.csv": table(findings, REMEDIES).write_csv().encode(),
+            "capacity.md": to_markdown(whole).encode(),
+            "capacity.html": to_html(whole).encode(),
+            "runs.csv": points_csv(study.asked),
+            **{f"figures/{figure.name}.svg": figure.svg.encode() for figure in figures(whole)},
+        },
+    )
+    print(f"\nreport: {folder.url}/capacity.html")
+    return _told_failures(study.rows)
+
+
+def _told_failures(rows: Sequence[Row]) -> int:
+    """Names the first failed runs; the exit code."""
+    failed = [row for row in rows if row["status"] == "failed"]
+    for row in failed[:10]:
+        print(f"failed: {row['id']}: {row['error']}", file=sys.stderr)
+    return FAILED_POINTS if failed else COMPLETE
+
+
+def _one_again() -> str:
+    return "python -m sweep points=runs.csv point=ID        # any run again: ids are in runs.csv, beside this report"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m sweep.capacity",
+        description=WHAT,
+        epilog=_columns(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("fleet", nargs="?", metavar="FLEET.csv", help="one row a host class; columns below")
+    parser.add_argument("--example", action="store_true", help="print an example of a fleet and end")
+    parser.add_argument("--output", metavar="DIR", help="folder or s3:// for the report (results/capacity/TIME)")
+    parser.add_argument("--store", metavar="DIR", help="store of all results (results/store, shared with sweeps)")
+    parser.add_argument("--config-dir", metavar="DIR", help="folder with host/ and workload/ files of your own")
+    parser.add_argument(
+        "--horizon-s", default=HORIZON_S, metavar="S", help=f"virtual seconds of each run ({HORIZON_S:g})"
+    )
+    parser.add_argument("--inline", action="store_true", help="run in this process, without Ray")
+    parser.add_argument("--dry-run", action="store_true", help="say what it would take, from a calibration, and end")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    return parser
+
+
+def _columns() -> str:
+    """The columns of a fleet file, for --help."""
+    lines = ["columns of FLEET.csv (empty cells take the default; scenario columns are those of docs/columns.md):"]
+    for known in FLEET_COLUMNS:
+        needed = "required, here or in the workload" if known.name in LOADS else "required"
+        default = needed if known.required else "" if known.default in (None, "") else f"default {known.default}"
+        said = f"{known.meaning}{'; ' if default else ''}{default}"
+        lines += textwrap.wrap(f"{known.name}: {said}", 98, initial_indent="  ", subsequent_indent="      ")
+    lines += [
+        "",
+        "exit codes: 0 complete, 1 complete with failed runs, 2 bad input (one sentence), 130 interrupted",
+    ]
+    return "\n".join(lines)

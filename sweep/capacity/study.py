@@ -1,0 +1,154 @@
+"""Asks the model everything that a fleet's report says, in few wide batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.capacity.costs import FAILED, LOCKED, CostAnswer, Question
+from sweep.capacity.fleet import HostClass
+from sweep.capacity.kernels import fixed_policy
+from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
+from sweep.capacity.remedies.remedy import Changes, Remedy
+from sweep.capacity.scenarios import at_rate, changed
+from sweep.capacity.search import Headroom, Search, factor
+
+Scenario = dict[str, Any]
+Row = dict[str, Any]
+Run = Callable[[Sequence[Scenario]], Sequence[Row]]
+"""A batch of scenarios to rows of scenario and result columns, ``status`` and ``error``, in order."""
+
+NOW = "now"
+SIDES = ("before", "after")
+"""The kernel as it is, and the one with the fix."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was found of one host class under one remedy, or as it is: the row at its rate, and the headroom."""
+
+    row: Row
+    headroom: Headroom
+
+    @property
+    def verdict(self) -> str:
+        """ok, chained, soft_lockup or failed."""
+        return verdict_of(self.row)
+
+    @property
+    def safe(self) -> bool:
+        """Whether it does not lock up."""
+        return is_safe(self.verdict)
+
+    @property
+    def checked(self) -> bool:
+        """Whether the load at its rate is in the range in which the model was compared with the reference machine."""
+        return bool(self.row["checked"])
+
+    @property
+    def achieved_rate_per_s(self) -> float:
+        """Unmaps/s of an active CPU that came about: half of the operations."""
+        return (self.row["ops_completed"] or 0) / 2 / self.row["horizon_s"] / self.row["active_cpus"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Of one host class: as it is, under each remedy that the model ran, what others answered, and what costs do.
+
+    ``remedies``: name -> line; ``answers``: name -> what the remedy answered; ``costs``: side -> answer.
+    """
+
+    host: HostClass
+    now: Line
+    remedies: Mapping[str, Line]
+    answers: Mapping[str, RemedyAnswer]
+    costs: Mapping[str, CostAnswer]
+
+    @property
+    def after(self) -> Line:
+        """With the fix; as it is where that has it."""
+        return self.remedies.get("patch", self.now)
+
+
+def verdict_of(row: Row) -> str:
+    """The verdict of a row, ``failed`` where it has none."""
+    return row["verdict"] or FAILED
+
+
+def is_safe(verdict: str) -> bool:
+    """Chained callbacks come to an end, so they count as safe; a run that failed does not."""
+    return verdict not in (LOCKED, FAILED)
+
+
+class Study:
+    """The questions about some host classes. ``costs``: the tables low, typical and high of conf/host."""
+
+    def __init__(
+        self, hosts: Sequence[HostClass], remedies: Sequence[Remedy], costs: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        self.hosts = hosts
+        self.answers = [{remedy.name: remedy.answer(host) for remedy in remedies} for host in hosts]
+        self.lines: list[tuple[int, str, Scenario]] = list(self._lines())
+        self.search = Search(len(self.lines))
+        self.questions = {(number, side): Question(costs) for number in range(len(hosts)) for side in SIDES}
+        self.asked: list[Scenario] = []
+        self.rows: list[Row] = []
+        self._asked: list[tuple[int, int]] = []
+        self._costs: list[tuple[tuple[int, str], str, Mapping[str, float]]] = []
+        self._at_rate: dict[int, Row] = {}
+
+    def ask(self) -> list[Scenario]:
+        """The next batch; nothing at the end."""
+        self._asked = self.search.ask()
+        scaled = [at_rate(self.lines[line][2], factor(step)) for line, step in self._asked]
+        self._costs = [(key, label, costs) for key, of in self.questions.items() for label, costs in of.ask().items()]
+        batch = [*scaled, *(self._with_costs(key, label, costs) for key, label, costs in self._costs)]
+        self.asked += batch
+        return batch
+
+    def tell(self, rows: Sequence[Row]) -> None:
+        """The rows of what was asked last, in its order."""
+        self.rows += rows
+        scaled, costly = rows[: len(self._asked)], rows[len(self._asked) :]
+        for (line, step), row in zip(self._asked, scaled, strict=True):
+            if step == 0:
+                self._at_rate[line] = row
+        self.search.tell((*at, is_safe(verdict_of(row))) for at, row in zip(self._asked, scaled, strict=True))
+        for (key, label, _), row in zip(self._costs, costly, strict=True):
+            self.questions[key].tell(label, verdict_of(row))
+
+    def findings(self) -> tuple[Findings, ...]:
+        """What was found, a host class each."""
+        found: list[dict[str, Line]] = [{} for _ in self.hosts]
+        for number, (host, name, _) in enumerate(self.lines):
+            found[host][name] = Line(self._at_rate[number], self.search.answer(number))
+        return tuple(
+            Findings(
+                host,
+                lines.pop(NOW),
+                lines,
+                self.answers[number],
+                {side: self.questions[number, side].answer() for side in SIDES},
+            )
+            for number, (host, lines) in enumerate(zip(self.hosts, found, strict=True))
+        )
+
+    def _lines(self) -> Iterator[tuple[int, str, Scenario]]:
+        for number, host in enumerate(self.hosts):
+            yield number, NOW, changed(host.scenario, NOW, {})
+            for name, answer in self.answers[number].items():
+                if isinstance(answer, Changes):
+                    yield number, name, changed(host.scenario, name, answer.columns)
+
+    def _with_costs(self, key: tuple[int, str], label: str, costs: Mapping[str, float]) -> Scenario:
+        host, side = self.hosts[key[0]], key[1]
+        policy = host.scenario["policy"] if side == SIDES[0] else fixed_policy(host.kernel)
+        return changed(host.scenario, f"{side}/{label} costs", {**costs, "policy": policy})
+
+
+def complete(study: Study, run: Run) -> tuple[Findings, ...]:
+    """Runs all of its batches."""
+    while batch := study.ask():
+        study.tell(run(batch))
+    return study.findings()

@@ -1,0 +1,65 @@
+"""What a fleet's host classes add up to: machines by verdict, memory, lockups to expect in a year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sweep.capacity.fleet import HostClass
+from sweep.capacity.study import Findings, Line
+
+HAZARD = "soft_lockup_hazard_per_hour"
+BOUNDS = ("soft_lockup_hazard_low_per_hour", "soft_lockup_hazard_high_per_hour")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval."""
+
+    expected: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+    def __add__(self, other: Estimate) -> Estimate:
+        """Bounds add up as if all erred the same way, which is the widest that they can."""
+        return Estimate(self.expected + other.expected, self.low + other.low, self.high + other.high)
+
+
+def lockups_per_year(host: HostClass, line: Line) -> Estimate:
+    """Soft lockups a year that all machines of the class may expect: machines x domains x hours x those an hour.
+
+    The figure per hour is the model's, extrapolated from the seconds that it ran. A machine that locked up is taken to
+    be under the same load again at once.
+    """
+    hours = host.count * host.scenario["domains"] * host.load_hours_per_year
+    return Estimate(*(hours * (line.row[name] or 0.0) for name in (HAZARD, *BOUNDS)))
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Of the fleet on one side of the fix: machines that do not lock up, that do, whose run failed; lockups a year;
+    memory of all machines at its peak and at the end, in bytes."""
+
+    safe: int
+    locked: int
+    failed: int
+    lockups_per_year: Estimate
+    memory_peak_bytes: int
+    memory_end_bytes: int
+
+
+def totals(findings: Sequence[Findings], after: bool) -> Totals:
+    """Sums over the host classes: as they are, or with the fix."""
+    sides = [(found.host, found.after if after else found.now) for found in findings]
+    machines = {True: 0, False: 0}
+    for host, line in sides:
+        if line.verdict != "failed":
+            machines[line.safe] += host.count
+    return Totals(
+        machines[True],
+        machines[False],
+        sum(host.count for host, line in sides if line.verdict == "failed"),
+        sum((lockups_per_year(host, line) for host, line in sides), Estimate()),
+        sum(host.count * (line.row["memory_peak_bytes"] or 0) for host, line in sides),
+        sum(host.count * (line.row["memory_end_bytes"] or 0) for host, line in sides),
+    )

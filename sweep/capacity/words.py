@@ -1,0 +1,96 @@
+"""How a capacity report says what was found: verdicts, headroom, memory, costs."""
+
+from __future__ import annotations
+
+from sweep.capacity.costs import DEPENDS, FAILED, CostAnswer
+from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
+from sweep.capacity.remedies.remedy import ByRule, NoEffect
+from sweep.capacity.search import Headroom
+from sweep.capacity.study import Line
+from sweep.capacity.totals import Estimate
+from sweep.report.answers.words import si
+
+VERDICTS = {"ok": "safe", "chained": "safe, chains", "soft_lockup": "locks up", "failed": "run failed"}
+
+
+def headroom(line: Line) -> str:
+    """'x2.8 (unsafe at x3.1)', 'no unsafe rate up to x16', 'none (unsafe at x0.125)' or 'unknown'."""
+    found = line.headroom
+    if line.verdict == FAILED:
+        return "unknown"
+    if found.unsafe is None:
+        return f"no unsafe rate up to x{found.most:.3g}"
+    if found.safe is None:
+        return f"none (unsafe at x{found.unsafe:.3g})"
+    return f"x{found.safe:.3g} (unsafe at x{found.unsafe:.3g})"
+
+
+def bands(found: Headroom) -> str:
+    """'x4 to x8, x16': safe again above an unsafe rate; empty where there is nothing of it."""
+    return ", ".join(f"x{low:.3g}" if low == high else f"x{low:.3g} to x{high:.3g}" for low, high in found.bands)
+
+
+def kind(found: CostAnswer) -> str:
+    """'safe at all costs', 'locks up at all' or 'depends on rb_visit_ns'."""
+    if found.kind != DEPENDS:
+        return found.kind
+    return f"depends on {_listed(found.costs or found.groups) if found.costs or found.groups else 'several costs'}"
+
+
+def costs(found: CostAnswer) -> str:
+    """'safe at all costs', or on which cost it depends."""
+    if found.kind != DEPENDS or found.between is None:
+        return found.kind
+    safe, locked = found.between
+    return f"depends: safe at {safe}, locks up at {locked} costs; {_culprits(found)}"
+
+
+def _culprits(found: CostAnswer) -> str:
+    if found.costs:
+        return f"{_listed(found.costs)} {'flips' if len(found.costs) == 1 else 'flip'} it alone"
+    if found.groups:
+        return f"no single cost flips it, but all of a group do: {_listed(found.groups)}"
+    return "no cost and no group of costs flips it alone"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def is_ruled(answer: RemedyAnswer) -> bool:
+    """Whether a remedy's answer is that it cannot lock up."""
+    return isinstance(answer, ByRule)
+
+
+def answered(answer: RemedyAnswer) -> str:
+    """What a remedy says that needs no run."""
+    match answer:
+        case ByRule(why):
+            return f"safe by rule: {why}"
+        case NoEffect(why):
+            return f"changes nothing: {why}"
+    return ""
+
+
+def memory(size_bytes: float | None) -> str:
+    """Bytes as '3.5 MiB', '12 GiB'."""
+    if size_bytes is None:
+        return "-"
+    value, unit = float(size_bytes), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+
+
+def estimate(found: Estimate) -> str:
+    """'12 (3 to 40)', '0'."""
+    if found.high == 0:
+        return "0"
+    return f"{count(found.expected)} ({count(found.low)} to {count(found.high)})"
+
+
+def count(number: float) -> str:
+    """Three digits; thousands set apart, millions as such."""
+    return si(number) if number >= 1e6 else f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -1,0 +1,126 @@
+"""Scenarios that a command thinks of as it goes, through the farm: from the store where it has them, else run there.
+
+For commands that ask, look at the answers and ask again (``sweep.capacity``, ``sweep.sru``). Interrupted, the same
+command goes on from what the store holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+import numpy as np
+import polars as pl
+
+from sweep.config import ClusterConfig, Library
+from sweep.executor import Execute, inline
+from sweep.plan import TablePlan, windows
+from sweep.progress import Progress
+from sweep.results import Chunks, LostChunk, rows_of
+from sweep.storage import Storage
+from sweep.store import Store
+from sweep.task import Simulate
+from sweep.work import Tally, compute, missing
+from workers.schema import ScenarioError, to_columns
+from workers.task import simulate
+
+Scenario = dict[str, Any]
+"""A completed scenario, as ``workers.schema.complete_row`` gives it."""
+
+Row = dict[str, Any]
+"""A row of results.parquet: scenario, results, ``status`` and ``error``."""
+
+MOST_TRIES = 10
+"""Times that a batch is begun: another sweep may tidy the store in between, but not for ever."""
+
+
+class Lab:
+    """Runs batches of scenarios; Ray is started when the first one needs it. Made by ``lab``."""
+
+    def __init__(self, library: Library, store: Store, start: contextlib.AbstractContextManager, progress: Progress):
+        self.library, self.store, self.progress = library, store, progress
+        self.tally = Tally()
+        self._start, self._started = start, contextlib.ExitStack()
+        self._executor: tuple[Execute, int] | None = None
+
+    def run(self, scenarios: Sequence[Scenario]) -> list[Row]:
+        """The results of a batch, in its order; a scenario that failed is a row with ``status`` failed.
+
+        All go to the model side by side: one wide batch costs far less than many narrow ones. Raises ScenarioError
+        where the store or Ray cannot be used.
+        """
+        if not scenarios:
+            return []
+        plan = TablePlan(to_columns(list(scenarios)), self.library.depot)
+        numbers = np.arange(len(plan))
+        self.progress.expect(len(plan))
+        for _ in range(MOST_TRIES):
+            try:
+                self._compute(plan)
+                return rows_of(plan, numbers, Chunks(self.store)).to_dicts()
+            except LostChunk as lost:  # damaged, or put into a larger file by another sweep
+                self.store.reload(lost.name)
+        url = self.store.storage.url
+        raise ScenarioError(f"store: files in {url} go missing while it is used; what is left is kept")
+
+    def close(self) -> None:
+        """Stops what was started."""
+        self._started.close()
+
+    def _compute(self, plan: TablePlan) -> None:
+        if not any(len(some) for some in missing(plan, windows(len(plan)), self.store)):
+            self.progress.reuse(len(plan))
+            return
+        if self._executor is None:
+            self._executor = self._started.enter_context(self._start)
+        execute, cpus = self._executor
+        try:
+            compute(plan, iter([_mixed(len(plan))]), self.store, execute, cpus, self.progress, self.tally)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ScenarioError(f"store: {self.store.storage.url} cannot be written ({reason})") from None
+
+
+def _mixed(rows: int) -> np.ndarray:
+    """The numbers of rows in an order that puts as many dear ones into each chunk: those of one host lie together."""
+    return np.random.default_rng(0).permutation(rows)
+
+
+@contextlib.contextmanager
+def lab(
+    library: Library,
+    storage: Storage,
+    in_process: bool,
+    stream: TextIO | None = None,
+    simulate: Simulate = simulate,
+    delete: bool = True,
+) -> Iterator[Lab]:
+    """A lab over the store in ``storage``, in this process or on Ray (RAY_ADDRESS, else one of its own).
+
+    ``stream``: where progress is told, if anywhere; damaged files of the store are named there and, with ``delete``,
+    deleted.
+    """
+    store = Store(storage)
+    for damaged in store.load(delete):
+        if stream and delete:
+            print(f"store: {damaged} was damaged and is deleted; its points run again", file=stream)
+    made = Lab(library, store, _executor(in_process, simulate, storage), Progress(stream))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _executor(in_process: bool, simulate: Simulate, storage: Storage) -> contextlib.AbstractContextManager:
+    if in_process:
+        return inline(simulate)
+    from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
+
+    return on_ray(ClusterConfig(), simulate, storage)
+
+
+def points_csv(scenarios: Sequence[Scenario]) -> bytes:
+    """A points file of these scenarios, for ``python -m sweep points=FILE``; ids that repeat are left out."""
+    once = {scenario["id"]: scenario for scenario in scenarios}
+    return pl.DataFrame(list(once.values()), infer_schema_length=None).write_csv().encode()

@@ -1,0 +1,100 @@
+"""The report, its table and its totals, of a fleet whose answers are known."""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+import pytest
+
+from sweep.capacity.remedies import REMEDIES
+from sweep.capacity.report import document, lead, overview
+from sweep.capacity.study import Findings
+from sweep.capacity.table import table
+from sweep.capacity.totals import Estimate, lockups_per_year, totals
+from sweep.document import Paragraph, Table
+from sweep.document.html import to_html
+from sweep.document.markdown import to_markdown
+from sweep.document.terminal import to_terminal
+from tests.sweep.capacity.standin import above, host
+from tests.sweep.capacity.test_study import studied
+
+HOSTILE = "h<img src=x onerror=alert(1)>|`x`"
+
+
+@pytest.fixture(scope="module")
+def findings() -> tuple[Findings, ...]:
+    """One class that the patch fixes, one that only strict and passthrough help, one that is safe."""
+    return studied(
+        above({"array": 500, "list_127": 100}),
+        host(name="fixable", count="10", load_hours_per_year="100", domains="3"),
+        host(name="hopeless", kernel="6.12", count="2", load_hours_per_year="50"),
+        host(name="calm", kernel="5.15", unmap_rate_per_s="50", count="7"),
+    )[0]
+
+
+def test_lockups_are_machines_times_domains_times_hours_times_the_hazard(findings: tuple[Findings, ...]) -> None:
+    fixable, hopeless, calm = findings
+    assert lockups_per_year(fixable.host, fixable.now) == Estimate(10 * 3 * 100 * 2, 10 * 3 * 100, 10 * 3 * 100 * 4)
+    assert lockups_per_year(fixable.host, fixable.after) == Estimate()
+    assert lockups_per_year(hopeless.host, hopeless.after).expected == 2 * 50 * 2
+    assert lockups_per_year(calm.host, calm.now) == Estimate()
+
+
+def test_totals_of_both_sides(findings: tuple[Findings, ...]) -> None:
+    now, after = totals(findings, after=False), totals(findings, after=True)
+    assert (now.safe, now.locked, now.failed) == (7, 12, 0)
+    assert (after.safe, after.locked) == (17, 2)
+    assert now.lockups_per_year == Estimate(6200, 3100, 12400)
+    assert after.lockups_per_year == Estimate(200, 100, 400)
+    assert now.memory_peak_bytes == (10 * 3 + 2 + 7) * 16 << 20
+    assert now.memory_end_bytes * 2 == now.memory_peak_bytes
+
+
+def test_the_answer_comes_first(findings: tuple[Findings, ...]) -> None:
+    (said,) = lead(findings)
+    assert isinstance(said, Paragraph)
+    assert "3 host classes, 19 machines: 12 lock up under their load as they are, 2 with the fix" in said.text
+    assert "6,200 (3,100 to 12,400) as they are, 200 (100 to 400) with the fix" in said.text
+    rows = {row[0]: row for row in overview(findings, REMEDIES).rows}
+    assert rows["fixable"][3:5] == ("locks up", "safe")
+    assert rows["fixable"][-1] == "the patch, iommu.strict=1, iommu.passthrough=1"
+    assert rows["hopeless"][3:5] == ("locks up", "has it already")
+    assert rows["hopeless"][-1] == "iommu.strict=1, iommu.passthrough=1"
+    assert rows["calm"][5:7] == ("x9.51 (unsafe at x10.4)", "no unsafe rate up to x16")
+    assert rows["calm"][-1] == "not needed"
+
+
+def test_loads_beyond_what_was_checked_are_named(findings: tuple[Findings, ...]) -> None:
+    findings[2].now.row["checked"] = False
+    try:
+        assert "to be trusted less: calm." in " ".join(to_terminal(lead(findings)).split())
+    finally:
+        findings[2].now.row["checked"] = True
+
+
+def test_the_csv_has_a_row_a_host_class_and_numbers_in_it(findings: tuple[Findings, ...]) -> None:
+    read = pl.read_csv(io.BytesIO(table(findings, REMEDIES).write_csv().encode()))
+    rows = {row["name"]: row for row in read.to_dicts()}
+    assert list(rows) == ["fixable", "hopeless", "calm"]
+    assert rows["fixable"]["before_verdict"] == "soft_lockup"
+    assert rows["fixable"]["before_lockups_per_year_high"] == 12_000
+    assert rows["fixable"]["patch_verdict"] == "ok"
+    assert rows["hopeless"]["before_safe_up_to_factor"] is None
+    assert rows["hopeless"]["patch_answer"] == "changes nothing: 6.12 has it already"
+    assert rows["calm"]["passthrough_answer"].startswith("safe by rule")
+
+
+def test_rows_are_as_wide_as_their_tables(findings: tuple[Findings, ...]) -> None:
+    whole = document("f.csv", findings, REMEDIES, 2.0, "again")
+    tables = [block for section in whole.sections for block in section.blocks if isinstance(block, Table)]
+    assert len(tables) == 4
+    assert all(len(row) == len(one.columns) for one in tables for row in one.rows)
+    assert to_html(whole) == to_html(document("f.csv", findings, REMEDIES, 2.0, "again"))
+
+
+def test_a_name_cannot_become_markup() -> None:
+    (found,) = studied(above({}), host(name=HOSTILE))[0]
+    whole = document(f"{HOSTILE}.csv", (found,), REMEDIES, 2.0, HOSTILE)
+    assert "<img src=x" not in to_html(whole)
+    assert "<img src=x" not in to_markdown(whole).replace(f"```\n{HOSTILE}\n```", "")
