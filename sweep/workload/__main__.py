@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 import textwrap
 from pathlib import Path
@@ -57,6 +58,7 @@ def main(argv: list[str]) -> int:
     print(f"{seen.lost} events lost; {measured.span_ns / 1e9:.4g} s\n")
     print(text(found))
     print(f"\nworkload: {files[0]}\npoints:   {files[1]}")
+    print(f"\nrun it:   python -m sweep {shlex.quote(f'points={files[1]}')}")
     return 0
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sweep.config import RATE
 from sweep.workload.gaps import CLEAR
 from sweep.workload.measure import Measured
 from workers.schema import MAX_IOVA_PAGES, ScenarioError, column
@@ -44,6 +45,11 @@ class Estimate:
         """One more figure."""
         self.figures[name] = Figure(name, value, confidence, why)
 
+    def doubt(self, names: tuple[str, ...], why: str) -> None:
+        """Lowers the confidence of some figures."""
+        for name in names:
+            self.add(name, self.figures[name].value, LOW, f"{self.figures[name].why}; {why}")
+
     def value(self, name: str) -> float:
         """A figure that is a number."""
         return float(self.figures[name].value)
@@ -66,9 +72,9 @@ def estimate(found: Measured, path: str, cpus: int | None = None) -> Estimate:
     _domains(found, out)
     lost = found.seen.lost / (found.seen.lost + found.seen.events)
     if lost > LOST_MATTERS:
-        for name in ("unmap_burst", "burst_period_us", "in_flight"):
-            known = out.figures[name]
-            out.add(name, known.value, LOW, f"{known.why}; {lost:.1%} of the events were lost")
+        out.doubt(("unmap_burst", "burst_period_us", RATE, "in_flight"), f"{lost:.1%} of the events were lost")
+    if found.seen.overwritten:
+        out.doubt(("in_flight", "free_cpu_shift"), "the CPUs' records begin at different times")
     return out
 
 
@@ -101,6 +107,10 @@ def _warn(found: Measured, active: np.ndarray, out: Estimate) -> None:
         out.warnings.append(f"{seen.damaged} of {seen.lines} lines are damaged and left out; the first: {first}")
     if seen.lost:
         out.warnings.append(f"the tracer lost {seen.lost} events: record with larger buffers or for a shorter time")
+    if seen.overwritten:
+        out.warnings.append(
+            f"ftrace's buffers no longer held {seen.overwritten} older events: read trace_pipe or use larger ones"
+        )
     if found.odd:
         out.warnings.append(f"{found.odd} unmaps are of no whole number of 4-KiB pages; they are rounded up")
     mapping = _active(found.maps) if found.maps.any() else active
@@ -161,7 +171,9 @@ def _bursts(found: Measured, active: np.ndarray, out: Estimate) -> None:
     period = column("burst_period_us")
     out.add("unmap_burst", min(burst, int(column("unmap_burst").high)), sure, why)
     period_us = float(np.clip(1e6 * burst / per_cpu_per_s, period.low, period.high))
-    out.add("burst_period_us", float(f"{period_us:.5g}"), sure, f"{per_cpu_per_s:.5g} unmaps/s per active CPU")
+    out.add("burst_period_us", float(f"{period_us:.5g}"), sure, "from the beginning of a CPU's burst to the next, mean")
+    total = f"{found.unmaps.sum()} unmaps in {found.span_ns / 1e9:.4g} s on {len(active)} CPUs"
+    out.add(RATE, float(f"{per_cpu_per_s:.5g}"), sure if bursts.limit_ns else HIGH, f"per active CPU; {total}")
 
 
 def _in_flight(found: Measured, active: np.ndarray, out: Estimate) -> None:
@@ -213,7 +225,6 @@ def _domains(found: Measured, out: Estimate) -> None:
         f"{why}: this is the load of at least {several} IOMMU domains, which the events do not tell apart; all figures"
         " are sums over them, and one domain alone has less: record while only one device is busy"
     )
-    for name in ("active_cpus", "iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift"):
-        known = out.figures[name]
-        least = "at least, as maps and unmaps of other domains pass for its own; " if name == "in_flight" else ""
-        out.add(name, known.value, LOW, f"{least}{known.why}; over at least {several} domains")
+    named = ("active_cpus", "iova_pages", "unmap_burst", "burst_period_us", RATE, "in_flight", "free_cpu_shift")
+    out.doubt(named, f"over at least {several} domains")
+    out.doubt(("in_flight",), "at least that many, as an unmap of one domain may pass for that of another")

@@ -28,6 +28,7 @@ EVENT = (
 )
 LOST = r"\[LOST (\d+) EVENTS\]|PERF_RECORD_LOST\S* lost (\d+)|\[(\d+) EVENTS DROPPED\]"
 PROCESSORS = r"^#.*#P:(\d+)|^cpus=(\d+)\s*$"
+WRITTEN = r"^# entries-in-buffer/entries-written: (\d+)/(\d+)"
 HARMLESS = r"^\s*$|^#|^cpus=\d+\s*$|^\s+[0-9a-f]{6,16} "
 """Blank lines, headers, and the call stacks of ``perf record -g``."""
 
@@ -51,7 +52,8 @@ class Events:
 class Seen:
     """What the lines were: ``damaged`` ones say map or unmap but cannot be read, or are no line of a trace at all.
 
-    ``lost``: events that the tracer says it lost; ``cpus``: of the machine, where a header says so.
+    ``lost``: events that the tracer says it lost; ``overwritten``: those that ftrace's ring buffers no longer held;
+    ``cpus``: of the machine, where a header says so.
     """
 
     lines: int = 0
@@ -59,6 +61,7 @@ class Seen:
     damaged: int = 0
     others: int = 0
     lost: int = 0
+    overwritten: int = 0
     cpus: int = 0
     first_damaged: list[str] = field(default_factory=list)
 
@@ -117,8 +120,9 @@ def _events(block: bytes, seen: Seen) -> Events:
 
 def _count(rest: pl.Series, seen: Seen) -> None:
     """What the lines are that are no event of ours."""
-    seen.cpus = max([seen.cpus, *_numbers(rest, PROCESSORS)])
-    seen.lost += sum(_numbers(rest, LOST))
+    seen.cpus = max([seen.cpus, *(max(numbers) for numbers in _numbers(rest, PROCESSORS))])
+    seen.lost += sum(max(numbers) for numbers in _numbers(rest, LOST))
+    seen.overwritten += sum(max(numbers) - min(numbers) for numbers in _numbers(rest, WRITTEN))
     rest = rest.filter(~rest.str.contains(f"{HARMLESS}|{LOST}"))
     damaged = ~rest.str.contains(ANOTHER_EVENT) | rest.str.contains(r"\b(map|unmap):|IOMMU: iova=")
     seen.others += len(rest) - int(damaged.sum())
@@ -126,7 +130,7 @@ def _count(rest: pl.Series, seen: Seen) -> None:
     seen.first_damaged += rest.filter(damaged).head(3 - len(seen.first_damaged)).to_list()
 
 
-def _numbers(lines: pl.Series, pattern: str) -> list[int]:
-    """What the pattern's one group that matched says in each line where there is one."""
+def _numbers(lines: pl.Series, pattern: str) -> list[list[int]]:
+    """The numbers in the pattern's groups, for each line where it is found."""
     groups = lines.filter(lines.str.contains(pattern)).str.extract_groups(pattern).struct.unnest()
-    return [int(next(text for text in row if text is not None)) for row in groups.iter_rows()]
+    return [[int(text) for text in row if text is not None] for row in groups.iter_rows()]

@@ -47,12 +47,12 @@ def yaml_text(found: Estimate, source: str) -> str:
     machine = ", ".join(f"{key} {found.figures[key].value}" for key in ("cpus", "active_cpus"))
     lines = [f"# Measured by python -m sweep.workload; the machine: {machine}."]
     lines += [f"# {_one_line(warning)}" for warning in found.warnings]
-    lines += [f"{key}: {json.dumps(value)}" for key, value in _values(found, WORKLOAD).items()]
+    lines += [f"{key}: {_quoted(value)}" for key, value in _values(found, WORKLOAD).items()]
     lines.append("sources:")
     for key in WORKLOAD:
         figure = found.figures[key]
         said = f"measured, confidence {figure.confidence}: {figure.why} ({source})"
-        lines.append(f"  {key}: {json.dumps(_one_line(said))}")
+        lines.append(f"  {key}: {_quoted(_one_line(said))}")
     return "\n".join(lines) + "\n"
 
 
@@ -69,5 +69,10 @@ def _values(found: Estimate, names: tuple[str, ...]) -> Values:
     return {name: found.figures[name].value for name in names}
 
 
+def _quoted(value: str | int | float) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    """What a file's name or a line of a trace says, with nothing that ends a line or that Hydra would fill in."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text).replace("${", "$ {")

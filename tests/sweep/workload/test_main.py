@@ -38,6 +38,7 @@ def test_the_files_are_what_the_farm_takes(here: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "workload: mine/workload/host1.yaml" in said
     assert "points:   mine/host1.csv" in said
+    assert "run it:   python -m sweep points=mine/host1.csv" in said
     rows = read_points("mine/host1.csv")
     assert rows["id"].tolist() == ["host1-array", "host1-list"]
     assert rows["cpus"].tolist() == [96, 96]
@@ -64,6 +65,18 @@ def test_every_figure_of_the_file_has_a_source(here: Path) -> None:
     assert all("host1.trace.txt" in source for source in sources.values())
 
 
+@pytest.mark.parametrize("name", ["${oc.env:HOME} x.txt", "a\"b: {c} # '\n- d.txt", "\U0001f600\udc80\u2028.txt"])
+def test_no_file_name_becomes_configuration(name: str, here: Path) -> None:
+    record(name)
+    assert main([name, "--name", "n", "-o", "mine"]) == 0
+    said = yaml.safe_load(Path("mine/workload/n.yaml").read_text())
+    assert said.keys() == {"iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift", "sources"}
+    composed = compose(["--config-dir", "mine", "workload=n", "points=null"])
+    assert composed is not None
+    assert composed.config.workload.unmap_burst == 16
+    assert str(Path.home()) not in str(composed.config.workload.sources)
+
+
 def test_what_a_reader_must_know_is_printed_and_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(more="CPU:3 [LOST 9999 EVENTS]\nfio-1 [000] 9.9: unmap: IOMMU: iova=0x\x1b[31m: {x} # !!python\n")
     assert main(["host1.trace.txt", "--name", "n1"]) == 0
@@ -75,6 +88,14 @@ def test_what_a_reader_must_know_is_printed_and_kept(here: Path, capsys: pytest.
     assert "\x1b" not in kept
     assert "# the tracer lost 9999 events" in kept
     assert "% of the events were lost" in yaml.safe_load(kept)["sources"]["in_flight"]
+
+
+def test_ring_buffers_that_were_overwritten(here: Path) -> None:
+    record("t")
+    Path("t").write_text(Path("t").read_text().replace("entries-written: 9/9", "entries-written: 9/99"))
+    found = estimate(measure("t"), "t")
+    assert any("no longer held 90 older events" in warning for warning in found.warnings)
+    assert found.figures["in_flight"].confidence == LOW
 
 
 def test_sizes_that_are_no_pages_and_many_of_them(here: Path) -> None:

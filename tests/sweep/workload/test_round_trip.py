@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sweep.config import RATE
 from sweep.workload.estimate import HIGH, LOW, Estimate, estimate
 from sweep.workload.measure import measure
 from tests.sweep.workload.recorded import Load, events, text
@@ -84,6 +85,7 @@ def test_any_scenario(
     bursts = max(40, 2000 // (burst * cpus))
     found = back(load, bursts * load.period_us / 1e6, form, tmp_path, seed)
     mean = burst / load.period_us
+    assert found.value(RATE) == pytest.approx(1e6 * mean, rel=0.05)
     assert found.value("unmap_burst") / found.value("burst_period_us") == pytest.approx(mean, rel=0.05)
     kept = load.in_flight - burst * min(1.0, 1.2 * burst / load.period_us)  # while a burst lasts some are unmapped
     assert kept * 0.9 - 1 <= found.value("in_flight") <= load.in_flight * 1.1 + 1

@@ -59,7 +59,7 @@ def test_what_is_no_event_of_ours(tmp_path: Path) -> None:
     rows, counted = seen(
         tmp_path,
         "# tracer: nop",
-        "# entries-in-buffer/entries-written: 3/3   #P:256",
+        "# entries-in-buffer/entries-written: 3/45   #P:256",
         "",
         MAP,
         "\tffffffffa1234567 __iommu_map+0x77 ([kernel.kallsyms])",
@@ -75,7 +75,7 @@ def test_what_is_no_event_of_ours(tmp_path: Path) -> None:
     )
     assert len(rows) == 2
     assert (counted.events, counted.others, counted.damaged, counted.lost) == (2, 2, 3, 123 + 7 + 3880)
-    assert counted.cpus == 256
+    assert (counted.cpus, counted.overwritten) == (256, 42)
     assert len(counted.first_damaged) == 3
 
 
