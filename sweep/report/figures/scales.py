@@ -44,6 +44,6 @@ def scale_of(values: pl.Series, unit: str) -> Scale:
     if least is None or most is None:
         return Scale(endless, unit)
     top = 2.0 ** math.ceil(math.log2(most) - 1e-9)
-    factor = 2.0 if least * 32 > top else 4.0
+    factor = 2.0 if least * 64 >= top else 4.0
     steps = len(STEPS) - 2 - len(endless)
     return Scale((*(top / factor**i for i in range(steps, -1, -1)), *endless), unit)
