@@ -147,7 +147,7 @@ def undecided(loads: pl.DataFrame) -> list[str]:
     if unchecked:
         said.append(
             f"{unchecked:,} of {ran:,} scenarios run ({share(unchecked, ran)}) lie outside the range in which the model"
-            " was compared with the reference machine; maps hatch them."
+            " was compared with the reference machine and agreed; maps show them striped."
         )
     return said
 

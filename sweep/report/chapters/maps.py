@@ -17,13 +17,18 @@ READING = (
     " over everything the map does not show{over}. The thick line is the boundary of soft lockups: where it turns back,"
     " there is a band, not a threshold. Cells not run, failed or not known are hatched and never taken as safe."
 )
+STRIPED = " Striped: outside the range in which the model was compared with the reference machine and agreed."
 MOST_COLUMNS = 4
 
 
 def section(view: View) -> Section:
     """Phase maps, the four classes, and both counted."""
     over = f" ({', '.join(view.hidden)})" if view.hidden else ""
-    blocks: list[Block] = [Paragraph(READING.format(over=over) + view.rounded), phase_map(view, view.shown, "phase")]
+    striped = STRIPED if int(view.loads["unchecked"].sum()) else ""
+    blocks: list[Block] = [
+        Paragraph(READING.format(over=over) + striped + view.rounded),
+        phase_map(view, view.shown, "phase"),
+    ]
     classes = class_map(view)
     if classes is not None:
         blocks += [classes, _by_size(view)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from sweep.report.answers.words import si
-from sweep.report.figures.style import NOT_RUN, UNCHECKED, Style, shown
+from sweep.report.figures.style import NOT_RUN, UNCHECKED, Style, is_light, shown
 
 ABSENT = -1
 PANEL_IN = (3.0, 1.6)
@@ -58,8 +58,10 @@ def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column], sa
     marks = [NOT_RUN] * any((panel.codes == ABSENT).any() for panel in every)
     marks += [UNCHECKED] * any(panel.striped is not None and bool(panel.striped.any()) for panel in every)
     legends = _legends(columns)
-    lines = max(len(styles) + bool(title) for title, styles in legends)
-    below_in = 0.1 + 0.19 * (lines + len(marks) if len(legends) > 1 else math.ceil((lines + len(marks)) / 2))
+    legends[0] = (legends[0][0], [*legends[0][1], *marks])
+    wide = 2 if len(legends) == 1 < len(columns) else 1
+    lines = max(math.ceil(len(styles) / wide) + bool(title) for title, styles in legends)
+    below_in = 0.1 + 0.19 * lines
     figure, axes = grid(len(rows), len(columns), below_in, above_in=0.3 * len(said))
     x, y = edges(lattice.cpus), edges(lattice.rates)
     _frame(axes[0][0], lattice, x, y)
@@ -77,9 +79,9 @@ def small_multiples(lattice: Lattice, rows: list[str], columns: list[Column], sa
         at = 1 - (0.12 + 0.3 * place) / figure.get_figheight()
         size, weight = (12, "bold") if place == 0 else (8.5, "normal")
         figure.text(0.012, at, text, va="top", fontsize=size, fontweight=weight)
+    top = below_in / figure.get_figheight()
     for place, (title, styles) in enumerate(legends):
-        last = marks if place == len(legends) - 1 else []
-        _legend(figure, title, [*styles, *last], place / len(legends), len(legends) == 1)
+        _legend(figure, title, styles, (0.01 + place / len(legends), top), wide)
     return figure
 
 
@@ -95,10 +97,10 @@ def _legends(columns: list[Column]) -> list[tuple[str, list[Style]]]:
     ]
 
 
-def _legend(figure: Figure, title: str, styles: list[Style], left: float, alone: bool) -> None:
+def _legend(figure: Figure, title: str, styles: list[Style], at: tuple[float, float], columns: int) -> None:
     patches = [Patch(facecolor=s.colour, hatch=s.hatch, edgecolor=s.line, lw=0.4, label=s.label) for s in styles]
     figure.legend(
-        handles=patches, loc="lower left", bbox_to_anchor=(0.01 + left, 0.0), ncols=2 if alone else 1, frameon=False,
+        handles=patches, loc="upper left", bbox_to_anchor=at, ncols=columns, frameon=False, borderpad=0.0,
         fontsize=8, handlelength=2.4, handleheight=1.2, title=title or None, title_fontsize=8, alignment="left",
     )  # fmt: skip
 
@@ -139,7 +141,9 @@ def _draw(axis: Axes, x: list[float], y: list[float], panel: Panel, styles: tupl
     lines = [[(a, y[0]), (a, y[-1])] for a in x[1:-1]] + [[(x[0], b), (x[-1], b)] for b in y[1:-1]]
     _stroke(axis, lines, "#ffffff", 0.6 if len(lines) <= 16 else 0.3)
     if panel.striped is not None:
-        _fill(axis, boxes(panel.striped, x, y), UNCHECKED)
+        for code, style in enumerate(styles):
+            stripes = replace(UNCHECKED, colour="none", line=UNCHECKED.line if is_light(style.colour) else "#ffffff")
+            _fill(axis, boxes(panel.striped & (panel.codes == code), x, y), stripes)
     if panel.border is not None:
         unsafe, safe = panel.border
         border = boundary(panel.codes == unsafe, np.isin(panel.codes, safe), x, y)

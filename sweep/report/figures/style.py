@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 SETTINGS: dict[Any, Any] = {
@@ -52,7 +53,7 @@ CLASS_STYLES = {
 NO_VERDICT = Style("failed or not known", "#ffffff", "----", "#8a8a8a", optional=True)
 NO_VALUE = Style("no figure: failed, implied or not known", "#ffffff", "----", "#8a8a8a", optional=True)
 NOT_RUN = Style("not run", "#ededed", "\\\\\\\\", "#b5b5b5")
-UNCHECKED = Style("beyond what was checked against the reference machine", "none", "|||", "#222222")
+UNCHECKED = Style("outside the range checked", "#ffffff", "|||", "#222222")
 STEPS = ("#f7fbff", "#d6e5f4", "#abcfe6", "#6aaed6", "#3787c0", "#08458a")
 """Nothing, then five steps upwards."""
 
@@ -60,6 +61,12 @@ NOTHING, LESS = Style("none", STEPS[0]), Style("less than before", "#f5dcae", "/
 
 BEFORE, AFTER = "#b35806", "#2b5c9e"
 """Lines: before dashed, after solid."""
+
+
+def is_light(colour: str) -> bool:
+    """Whether black lines show on a colour better than white ones."""
+    red, green, blue = to_rgb(colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.4
 
 
 def to_svg(name: str, draw: Callable[[], Figure]) -> str:

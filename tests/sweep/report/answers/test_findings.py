@@ -102,7 +102,7 @@ def test_what_is_not_known() -> None:
     assert findings.undecided(by_load(table(*rows))) == [
         "Of 5 scenarios 1 failed and 1 are not known; they are taken neither as safe nor as locked up.",
         "1 of 5 verdicts are implied by their neighbours, not run.",
-        "1 of 2 scenarios run (50%) lie outside the range in which the model was compared with the reference machine;"
-        " maps hatch them.",
+        "1 of 2 scenarios run (50%) lie outside the range in which the model was compared with the reference machine"
+        " and agreed; maps show them striped.",
     ]
     assert findings.undecided(by_load(table(rows[1]))) == []
