@@ -51,7 +51,8 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
     if not unchecked:
         return (Paragraph(said),)
     beyond = (
-        "Beyond the range in which the model was compared with the reference machine, so to be trusted less: "
+        "Outside the range in which the model was compared with the reference machine and agreed with it well enough,"
+        " so to be trusted less: "
         f"{', '.join(unchecked)}."
     )
     return (Paragraph(said), Paragraph(beyond))

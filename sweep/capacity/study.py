@@ -43,7 +43,7 @@ class Line:
 
     @property
     def checked(self) -> bool:
-        """Whether the load at its rate is in the range in which the model was compared with the reference machine."""
+        """Whether the load at its rate is where the model agreed with the reference machine (workers.checked)."""
         return bool(self.row["checked"])
 
     @property

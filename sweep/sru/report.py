@@ -112,7 +112,7 @@ def _expected(one: Measured) -> Table:
     columns = tuple(Column(name, name not in (*names[:2], "Run")) for name in names)
     rows = tuple((label, *_timing(one[label]), one[label]["id"]) for label in POLICIES)
     compared = all(one[label]["checked"] for label in POLICIES)
-    note = "" if compared else "Beyond the range in which the model was compared with the reference machine."
+    note = "" if compared else "Outside the range in which the model agreed with the reference machine well enough."
     return Table(f"{one.host.name}: to expect", columns, rows, note)
 
 
