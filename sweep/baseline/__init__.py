@@ -2,6 +2,6 @@
 
 What is compared are regions, not rows: a line is everything of a scenario but its rate, and says from which rate on it
 chains and locks up, how near its safe part comes to the limit, and what memory it takes. ``boundary.py`` finds the
-rates, ``lines.py`` makes lines of results, ``file.py`` keeps them as text, ``compare.py`` says what moved,
-``document.py`` and ``junit.py`` show it, ``gate.py`` is what a sweep calls.
+rates, ``lines.py`` makes lines of results, ``file.py`` keeps them as text, ``compare.py`` matches two baselines,
+``changes.py`` says what moved on a line, ``document.py`` and ``junit.py`` show it, ``gate.py`` is what a sweep calls.
 """

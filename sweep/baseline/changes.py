@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweep.baseline.boundary import ABOVE, AT, Boundary
+from sweep.baseline.boundary import ABOVE, AT, BELOW, Boundary
 from sweep.baseline.lines import FAILURE, Line
 from sweep.report.answers.words import si
 from workers.results import rearm_period_ms
@@ -84,11 +84,12 @@ def _shift(kind: str, was: Boundary, now: Boundary, who: str) -> Change:
     what = f"{does_not} up to" if now.side == ABOVE else f"{does} from" if now.side == AT else f"{does} already at"
     shift = f" ({_percent(now.rate_per_s, was.rate_per_s)})" if now.side == was.side == AT else ""
     worse = now.worse_than(was)
+    loads = "all loads of this line" if {was.side, now.side} == {ABOVE, BELOW} else "the loads in between"
     if kind == "locks":
-        why = f"{who} {'loses' if worse else 'gains'} the loads in between: {'they hang' if worse else 'they live'}"
+        why = f"{who} {'loses' if worse else 'gains'} {loads}: {'they hang' if worse else 'they live'}"
     else:
         lets_go = "no longer lets go" if worse else "lets go again"
-        why = f"with {who} the flush timer {lets_go} of its CPU in time at the loads in between"
+        why = f"with {who} the flush timer {lets_go} of its CPU in time at {loads}"
     return Change(kind, f"{what} {si(now.rate_per_s)} unmaps/s, was {_from(was)}{shift}", why, worse)
 
 

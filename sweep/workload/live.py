@@ -15,7 +15,9 @@ import numpy as np
 from sweep.workload.trace import Events
 
 SNAPSHOT_EVENTS = 1 << 14
-"""How often overlaps of any kind are looked for; those that begin at one address are found at once."""
+"""How often overlaps of any kind are looked for, or after as many events as pieces are live, if those are more; those
+that begin at one address are found at once.
+"""
 
 TOGETHER_NS = 100_000
 """Pieces of one IOVA are mapped one after the other, within this time."""
@@ -34,6 +36,7 @@ class Live:
         self.below: dict[int, list[tuple[int, int, int]]] = {}  # older ones that begin at the same address
         self.matched = self.lifetimes_ns = self.split = 0
         self.domains = 1
+        self.unlooked = 0  # events since overlaps were looked for
         self.unknown_ns: list[int] = []
         self.moves: Counter[tuple[int, int]] = Counter()
 
@@ -43,7 +46,9 @@ class Live:
             some = slice(first, first + SNAPSHOT_EVENTS)
             columns = (events.time_ns, events.cpu, events.unmap, events.iova, events.size_bytes)
             self._follow(zip(*(column[some].tolist() for column in columns), strict=True))
-            self.domains = max(self.domains, self._overlap())
+            self.unlooked += SNAPSHOT_EVENTS
+            if self.unlooked >= len(self.pieces):
+                self.domains, self.unlooked = max(self.domains, self._overlap()), 0
 
     def _follow(self, events: Iterable[tuple[int, int, bool, int, int]]) -> None:
         pieces, moves = self.pieces, self.moves

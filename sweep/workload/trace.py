@@ -73,7 +73,7 @@ def blocks(path: str, seen: Seen) -> Iterator[Events]:
     """
     left = b""
     try:
-        with _opened(path) as file:
+        with _raw(path) as raw, _unpacked(raw, path) as file:
             while block := file.read(BLOCK_BYTES):
                 whole, newline, left = (left + block).rpartition(b"\n")
                 if newline:
@@ -89,8 +89,12 @@ def blocks(path: str, seen: Seen) -> Iterator[Events]:
         raise ScenarioError(f"{path} was given; it cannot be read ({error.strerror or error})") from None
 
 
-def _opened(path: str) -> Any:
-    raw: Any = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 (the caller closes what it gets)
+def _raw(path: str) -> Any:
+    return sys.stdin.buffer if path == "-" else open(path, "rb")
+
+
+def _unpacked(raw: Any, path: str) -> Any:
+    """What is in the file, by how it begins; raises ScenarioError for a recording that is no text."""
     first = raw.peek(10)
     for magic, command in MAGIC.items():
         if first.startswith(magic):

@@ -39,7 +39,7 @@ def test_all_of_it_in_markdown() -> None:
     (row,) = (line for line in said.splitlines() if line.startswith("| list"))
     assert row == (
         "| list, 16 pages, 128 CPUs | worse | chains already at 3k unmaps/s, was not up to 3k | with 5.15 with both"
-        " patches the flush timer no longer lets go of its CPU in time at the loads in between |"
+        " patches the flush timer no longer lets go of its CPU in time at all loads of this line |"
     )
     assert said.endswith(
         "## Not in the baseline\n\n- list, 16 pages, 2 CPUs\n\n## In the baseline only\n\n- list, 16 pages, 4 CPUs\n"
