@@ -1,8 +1,8 @@
 """Which scenarios lie where the model was compared with the reference machine and agreed with it well enough.
 
-The range is that of the compared scenarios, column by column, without the parts in which less than 90 % of the verdicts'
-classes agreed (docs/model.md): IOVAs above 32 pages, and what was tried beyond the range, more than 512 CPUs or
-100,000 unmaps/s a CPU. A scenario outside may be right. Costs that the reference machine cannot vary count as compared
+The range is that of the compared scenarios, column by column, without the parts in which less than 90 % of the classes
+agreed (docs/model.md): IOVAs above 32 pages, and what was tried beyond the range, more than 512 CPUs or 100,000
+unmaps/s a CPU. A scenario outside may be right. Costs that the reference machine cannot vary count as compared
 up to twice or half their default.
 """
 
