@@ -122,6 +122,13 @@ def test_few_cpus_unmap_what_many_map(here: Path) -> None:
     assert found.figures["free_cpu_shift"].confidence == LOW
 
 
+def test_unmaps_of_one_moment_are_a_load_too(here: Path) -> None:
+    made = [(1_000_000 * unmap, 0, unmap, 4096 * iova, 4096) for unmap in (False, True) for iova in range(1, 31)]
+    Path("t").write_text(text(made, "perf"))
+    found = estimate(measure("t"), "t")
+    assert found.value("unmap_burst") * 1e6 / found.value("burst_period_us") == pytest.approx(30 / 1e-3, rel=0.01)
+
+
 def test_the_number_of_cpus_may_be_given(here: Path) -> None:
     record(form="perf")
     assert main(["host1.trace.txt", "--cpus", "128"]) == 0
