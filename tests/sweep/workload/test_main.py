@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from sweep.command import exit_code
 from sweep.compose import compose
 from sweep.run import plan_of
 from sweep.workload.__main__ import main
@@ -153,8 +154,9 @@ ONE = "fio 1 [0] 1.0: iommu:unmap: IOMMU: iova=0x0000000000001000 size=4096 unma
         (TWO, ["--name", "../x"], "--name: '../x' was given; allowed are letters"),
         (TWO, ["-o", "t/x"], "--output: "),
         (TWO, ["-o", "s3://b/x"], "--output: 's3://b/x' was given; allowed is the path of a folder"),
+        (TWO, ["--cpus", "many"], "argument --cpus: invalid int value: 'many'; see --help"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_bad_input_is_one_sentence_and_nothing_is_written(
     content: str | None, argv: list[str], told: str, here: Path, capsys: pytest.CaptureFixture[str]
@@ -162,7 +164,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     if content is not None:
         Path("t").write_text(content)
     before = sorted(here.rglob("*"))
-    assert main(["t", *argv]) == 2
+    assert exit_code("sweep.workload", main, ["t", *argv]) == 2
     said = capsys.readouterr()
     assert told in said.err
     assert said.err.startswith("sweep.workload: ")
