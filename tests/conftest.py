@@ -22,17 +22,6 @@ settings.register_profile("farm", deadline=None)  # machines differ in speed, an
 settings.load_profile("farm")
 
 
-RAY_FIXTURES, RAY_MODULES = {"ray_of_two", "cluster"}, {"test_interruptions", "test_job", "test_ray_executor"}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module's tests stay together, for its fixtures; all that start or share a Ray, in one of the two processes."""
-    for item in items:
-        ray = item.path.stem in RAY_MODULES or RAY_FIXTURES & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("ray" if ray else str(item.path)))
-
-
 @pytest.fixture(autouse=True)
 def quiet_root_logger() -> Iterator[None]:
     """Hydra's ``--info`` makes the root logger say everything, on a stream that pytest closes after the test."""
