@@ -114,9 +114,7 @@ def _push(s: State, p: Params, k: int, lane: np.ndarray, done: rcache.Inserted) 
     return over
 
 
-def get(
-    s: State, p: Params, rows: np.ndarray, want: np.ndarray, stream: int, limit_4g: bool = True
-) -> np.ndarray:
+def get(s: State, p: Params, rows: np.ndarray, want: np.ndarray, stream: int, limit_4g: bool = True) -> np.ndarray:
     """Up to ``want`` (classes, n) IOVAs from the caches of ``rows`` and, once those are empty, the depot: (kinds, n).
 
     ``limit_4g``: where the lane tries 32 bits first, only pfns below 4 GiB will do.

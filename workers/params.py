@@ -122,5 +122,3 @@ def from_columns(scenarios: Columns) -> Params:
         row_cpu=np.arange(len(row_lane)) - first_row[row_lane],
         first_row=first_row,
     )
-
-

@@ -95,9 +95,7 @@ def memory(counted: Columns, scenarios: Columns) -> Columns:
         "cpu_magazines_bytes": CPU_MAGAZINES * cpus * magazine,
         "depot_magazines_bytes": counted["depot_magazines_peak"] * magazine,
         "iova_nodes_bytes": counted["iova_nodes_peak"] * node,
-        "flush_queue_bytes": np.where(
-            scenarios["strict"], 0, cpus * scenarios["flush_queue_bytes_per_cpu"] * domains
-        ),
+        "flush_queue_bytes": np.where(scenarios["strict"], 0, cpus * scenarios["flush_queue_bytes_per_cpu"] * domains),
     }
     constant = parts["cpu_magazines_bytes"] + parts["flush_queue_bytes"]
     return parts | {

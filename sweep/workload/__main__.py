@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import sys
 import textwrap
 from pathlib import Path
 
+from sweep.command import COMPLETE, Parser, start
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
 from sweep.workload.write import write
 from workers.schema import ScenarioError, check_value, column
 
-BAD_INPUT, INTERRUPTED = 2, 130
 DESCRIPTION = """\
 What load a machine is under, from what it recorded: reads the text of iommu:map and iommu:unmap events and writes
 a workload (OUTPUT/workload/NAME.yaml) and a points file (OUTPUT/NAME.csv).
@@ -37,29 +36,22 @@ Exit codes: 0 written (warnings are printed), 2 bad input (one sentence, nothing
 
 
 def main(argv: list[str]) -> int:
-    """Reads a trace and writes the workload: 0, 2 bad input, 130 interrupted (Ctrl-C)."""
+    """Reads a trace and writes the workload; 0. Raises ScenarioError for bad input."""
     given = _parser().parse_args(argv)
-    try:
-        name = _name(given.name, given.trace)
-        if not given.output or "://" in given.output:
-            raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
-        if given.cpus is not None:
-            check_value(column("cpus"), given.cpus)
-        found = estimate(measured := measure(given.trace), given.trace, given.cpus)
-        files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
-    except ScenarioError as error:
-        print(f"sweep.workload: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("\nsweep.workload: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    name = _name(given.name, given.trace)
+    if not given.output or "://" in given.output:
+        raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
+    if given.cpus is not None:
+        check_value(column("cpus"), given.cpus)
+    found = estimate(measured := measure(given.trace), given.trace, given.cpus)
+    files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
     seen = measured.seen
     print(f"{seen.lines} lines: {seen.events} events, {seen.others} of other tracepoints, {seen.damaged} damaged,")
     print(f"{seen.lost} events lost; {measured.span_ns / 1e9:.4g} s\n")
     print(text(found))
     print(f"\nworkload: {files[0]}\npoints:   {files[1]}")
     print(f"\nrun it:   python -m sweep {shlex.quote(f'points={files[1]}')}")
-    return 0
+    return COMPLETE
 
 
 def text(found: Estimate) -> str:
@@ -83,7 +75,7 @@ def _name(name: str | None, trace: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "python -m sweep.workload",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -100,4 +92,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    start("sweep.workload", main)
