@@ -16,6 +16,9 @@ from sweep.storage.names import PART
 from workers.schema import ScenarioError
 
 
+KEPT = "; what was run is in the store, and the same command goes on"
+
+
 class Parser(argparse.ArgumentParser):
     """Refuses in one sentence, as everything here does, in place of a usage and a line."""
 
@@ -31,15 +34,16 @@ def start(name: str, run: Callable[[list[str]], int]) -> NoReturn:
     sys.exit(exit_code(name, run, sys.argv[1:]))
 
 
-def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted."""
+def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str], kept: str = KEPT) -> int:
+    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted (and what is
+    ``kept`` then)."""
     try:
         return run(argv)
     except ScenarioError as error:
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print(f"\n{name}: interrupted; what was run is in the store, and the same command goes on", file=sys.stderr)
+        print(f"\n{name}: interrupted{kept}", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+from sweep.command import Parser, exit_code
 from sweep.report.inputs import open_results
 from sweep.report.page import PAGE, document, write_report
 from sweep.storage import Storage, open_storage
 from sweep.storage.local import LocalStorage
 from workers.schema import ScenarioError
 
-BAD_INPUT = 2
 DESCRIPTION = """\
 Writes the report of a sweep: report.html, one page that needs nothing else, the same as report.md, and its figures as
 figures/*.svg. Every sweep writes it at its end; this does it again, as after an update."""
@@ -19,22 +19,31 @@ figures/*.svg. Every sweep writes it at its end; this does it again, as after an
 
 def main(argv: list[str]) -> int:
     """Writes a report and prints where it is; 0, or 2 with one sentence on stderr where that cannot be."""
-    parser = argparse.ArgumentParser("python -m sweep.report", description=DESCRIPTION)
-    parser.add_argument("folder", metavar="DIR", help="a results folder, or s3://BUCKET/PREFIX")
-    parser.add_argument("--output", metavar="DIR2", help="where the report goes; by default beside the results")
-    given = parser.parse_args(argv)
+    return exit_code("sweep.report", _run, argv, kept="")
+
+
+def _run(argv: list[str]) -> int:
+    given = _parser().parse_args(argv)
+    said = document(open_results(_to_read(given.folder)))
+    storage = open_storage(given.folder if given.output is None else given.output, "--output")
     try:
-        said = document(open_results(_to_read(given.folder)))
-        storage = open_storage(given.folder if given.output is None else given.output, "--output")
-        try:
-            write_report(said, storage)
-        except OSError as error:
-            raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None
-    except ScenarioError as error:
-        print(f"sweep.report: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
+        write_report(said, storage)
+    except OSError as error:
+        raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None
     print(f"report: {storage.url}/{PAGE}")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        "python -m sweep.report",
+        description=DESCRIPTION,
+        epilog="exit codes: 0 written, 2 bad input (one sentence), 130 interrupted",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="DIR", help="a results folder, or s3://BUCKET/PREFIX")
+    parser.add_argument("--output", metavar="DIR2", help="where the report goes; by default beside the results")
+    return parser
 
 
 def _to_read(url: str) -> Storage:

@@ -9,12 +9,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+from sweep.command import Parser, exit_code
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
 from sweep.workload.write import write
 from workers.schema import ScenarioError, check_value, column
 
-BAD_INPUT, INTERRUPTED = 2, 130
 DESCRIPTION = """\
 What load a machine is under, from what it recorded: reads the text of iommu:map and iommu:unmap events and writes
 a workload (OUTPUT/workload/NAME.yaml) and a points file (OUTPUT/NAME.csv).
@@ -38,21 +38,17 @@ Exit codes: 0 written (warnings are printed), 2 bad input (one sentence, nothing
 
 def main(argv: list[str]) -> int:
     """Reads a trace and writes the workload: 0, 2 bad input, 130 interrupted (Ctrl-C)."""
+    return exit_code("sweep.workload", _run, argv, kept="")
+
+
+def _run(argv: list[str]) -> int:
     given = _parser().parse_args(argv)
-    try:
-        name = _name(given.name, given.trace)
-        if not given.output or "://" in given.output:
-            raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
-        if given.cpus is not None:
-            check_value(column("cpus"), given.cpus)
-        found = estimate(measured := measure(given.trace), given.trace, given.cpus)
-        files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
-    except ScenarioError as error:
-        print(f"sweep.workload: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("\nsweep.workload: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    name = _name(given.name, given.trace)
+    if not given.output or "://" in given.output:
+        raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
+    cpus = None if given.cpus is None else check_value(column("cpus"), given.cpus)
+    found = estimate(measured := measure(given.trace), given.trace, cpus)
+    files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
     seen = measured.seen
     print(f"{seen.lines} lines: {seen.events} events, {seen.others} of other tracepoints, {seen.damaged} damaged,")
     print(f"{seen.lost} events lost; {measured.span_ns / 1e9:.4g} s\n")
@@ -83,7 +79,7 @@ def _name(name: str | None, trace: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "python -m sweep.workload",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -95,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", default="results/workloads", help="folder for the files; default: %(default)s"
     )
-    parser.add_argument("--cpus", type=int, help="possible CPUs of the machine, where the trace does not say")
+    parser.add_argument("--cpus", help="possible CPUs of the machine, where the trace does not say")
     return parser
 
 

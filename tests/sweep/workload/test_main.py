@@ -141,13 +141,15 @@ ONE = "fio 1 [0] 1.0: iommu:unmap: IOMMU: iova=0x0000000000001000 size=4096 unma
         (MAPS * 3, [], "is an iommu:unmap event, which sizes and rates come from"),
         (ONE, [], "all its events have one time"),
         (None, [], "t was given; it cannot be read (No such file or directory)"),
-        (TWO, ["--cpus", "0"], "cpus: 0 was given; allowed is a whole number from 1 to 4096"),
+        (TWO, ["--cpus", "0"], "cpus: '0' was given; allowed is a whole number from 1 to 4096"),
+        (TWO, ["--cpus", "x"], "cpus: 'x' was given; allowed is a whole number from 1 to 4096"),
+        (TWO, ["--bogus"], "unrecognized arguments: --bogus; see --help"),
         (TWO, ["--cpus", "4"], "cpus: 4 was given; the trace has events of CPU 7"),
         (TWO, ["--name", "../x"], "--name: '../x' was given; allowed are letters"),
         (TWO, ["-o", "t/x"], "--output: "),
         (TWO, ["-o", "s3://b/x"], "--output: 's3://b/x' was given; allowed is the path of a folder"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_bad_input_is_one_sentence_and_nothing_is_written(
     content: str | None, argv: list[str], told: str, here: Path, capsys: pytest.CaptureFixture[str]
