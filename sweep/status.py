@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sweep.command import Parser, exit_code
 from sweep.progress import describe, duration, ended
 from sweep.storage import Storage, open_storage
 from workers.schema import ScenarioError
@@ -113,17 +114,19 @@ def _utc(seconds: float) -> str:
 
 def main(argv: list[str]) -> int:
     """Prints the status of a sweep's folder: 0, or 2 where there is none."""
-    if argv in (["--help"], ["-h"]):
-        print("python -m sweep.status DIR: how far the sweep is whose output folder is DIR")
-        return 0
-    try:
-        if len(argv) != 1:
-            raise ScenarioError(f"{' '.join(argv) or 'nothing'} was given; allowed is the output folder of a sweep")
-        print(text(read(argv[0]), time.time()))
-        return 0
-    except ScenarioError as error:
-        print(f"sweep.status: {error}", file=sys.stderr)
-        return 2
+    return exit_code("sweep.status", _run, argv)
+
+
+def _run(argv: list[str]) -> int:
+    parser = Parser(
+        "python -m sweep.status",
+        description="How far a sweep is: state, points done, re-used and failed, lockups, rate, time left, heartbeat.",
+        epilog="exit codes: 0 told, 2 bad input (one sentence), 130 interrupted",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="DIR", help="output folder of the sweep, or s3://BUCKET/PREFIX")
+    print(text(read(parser.parse_args(argv).folder), time.time()))
+    return 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from sweep.aggregate import highest, lowest
 from sweep.pairs import CLASSES
 from sweep.report.answers.paired import Paired
 from sweep.report.answers.safe_rate import safe_rates
-from sweep.report.answers.words import mib, pages, si
+from sweep.report.answers.words import mib, pages, reach, si
 from sweep.report.view import View
 
 WIDTH = 100
@@ -68,12 +68,13 @@ def safe_text(side: dict[str, Any] | None) -> str:
 
 
 def onset(side: pl.DataFrame) -> str:
-    """From how many CPUs on these loads lock up, else how much of them chains or is not known, as text."""
+    """On which machines these loads lock up, else how much of them chains or is not known, as text."""
     if side.is_empty():
         return "not run"
-    cpus = lowest(side.filter(pl.col("locked") > 0)["cpus"])
-    if cpus is not None:
-        return f"from {cpus} CPUs"
+    locked = side.filter(pl.col("locked") > 0)["cpus"]
+    if len(locked):
+        most = highest(side["cpus"]) or 0
+        return f"{reach(lowest(locked) or 0, highest(locked) or 0, most, '{:g}'.format)} CPUs"
     parts = [f"{side[name].sum()} {word}" for name, word in (("chained", "chain"), ("undecided", "unknown"))]
     said = ", ".join(part for part in parts if not part.startswith("0 "))
     return f"never ({said})" if said else "never"

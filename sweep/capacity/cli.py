@@ -24,7 +24,7 @@ from sweep.document.terminal import to_terminal
 from sweep.lab import lab, points_csv
 from sweep.report.page import figures
 from sweep.task import Simulate
-from workers.schema import ScenarioError, check_value, column
+from workers.schema import COST_COLUMNS, ScenarioError, check_value, column
 from workers.task import simulate
 
 HORIZON_S = 2.0
@@ -96,6 +96,7 @@ def _columns() -> str:
     for known in FLEET_COLUMNS:
         needed = "required, here or in the workload" if known.name in LOADS else "required"
         default = needed if known.required else "" if known.default in (None, "") else f"default {known.default}"
+        default = "default the host's" if known in COST_COLUMNS else default
         said = f"{known.meaning}{'; ' if default else ''}{default}"
         lines += textwrap.wrap(f"{known.name}: {said}", 98, initial_indent="  ", subsequent_indent="      ")
     lines += [

@@ -101,7 +101,7 @@ def _host_class(cells: Mapping[str, str], library: Library, horizon_s: float) ->
     name, kernel, host, workload = (cells.get(key, "") for key in ("name", "kernel", "host", "workload"))
     if not re.fullmatch(r"\w[^/]{0,99}", name) or not name.isprintable():  # ids are NAME/what it is about
         raise ScenarioError(
-            f"name: {name!r} was given; allowed are up to 100 characters but for /, a letter or digit first"
+            f"name: {name[:120]!r} was given; allowed are up to 100 characters but for /, a letter or digit first"
         )
     check_value(_BY_NAME["kernel"], kernel)
     host = host or "typical"
@@ -173,6 +173,8 @@ def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _check_header(path: str, header: list[str]) -> None:
+    if len(header) == 1 and (found := re.search(r"[;\t|]", header[0])):
+        raise ScenarioError(f"{path}: header: cells are separated by {found[0]!r}; allowed is a comma")
     for name in header:
         if name in SET_ELSEWHERE:
             raise ScenarioError(f"{path}: header, column {name}: given, but it is set by {SET_ELSEWHERE[name]}")

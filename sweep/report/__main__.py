@@ -16,7 +16,12 @@ figures/*.svg. Every sweep writes it at its end; this does it again, as after an
 
 def main(argv: list[str]) -> int:
     """Writes a report and prints where it is; 0. Raises ScenarioError where that cannot be."""
-    parser = Parser("python -m sweep.report", description=DESCRIPTION)
+    parser = Parser(
+        "python -m sweep.report",
+        description=DESCRIPTION,
+        epilog="exit codes: 0 written, 2 bad input (one sentence), 130 interrupted",
+        allow_abbrev=False,
+    )
     parser.add_argument("folder", metavar="DIR", help="a results folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--output", metavar="DIR2", help="where the report goes; by default beside the results")
     given = parser.parse_args(argv)

@@ -76,7 +76,7 @@ def _cells(table: pl.LazyFrame, manifest: dict[str, Any]) -> list[Block]:
         "whether they are inside the range that was compared with the reference machine is not recorded"
         if found["never checked"]
         else f"{unchecked:,} ({share(unchecked, every)}) are outside the range in which the model was compared with the"
-        " reference machine; maps hatch them"
+        " reference machine and agreed; maps show them striped"
     )
     rows = [(_MEANS[name], f"{found[name]:,}", share(found[name], every)) for name in CELLS]
     rows += [("of the run ones, failed", f"{failed:,}", share(failed, every))]

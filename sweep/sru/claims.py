@@ -114,7 +114,7 @@ def _often(row: Row) -> str:
 def _two_magazines(before: Row, sizes: Depot) -> Claim:
     pfns, capacity = sizes.array["magazine_pfns"], sizes.array["depot_capacity"]
     return Claim(
-        '"Each CPU has two magazines of 128 PFNs; [...] When the depot is also full, the overflow magazine is freed"',
+        '"Each CPU has two magazines of 128 PFNs; ... When the depot is also full, the overflow magazine is freed"',
         CONFIRMED if before["depot_magazines_peak"] <= capacity * RCACHE_BINS else CORRECTED,
         f"So the tree is touched after {MAGAZINES_A_CPU} x {pfns} + {capacity} x {pfns} = {sizes.overflow_pfns:,} pfns"
         f" of a bin, {-(-sizes.overflow_pfns // FQ_SLOTS)} full rings in one drain, not after two magazines. In this"
@@ -139,7 +139,7 @@ def _eliminated(before: Row, first: Row) -> Claim:
 def _no_lockups(both: Row, oversize: Row, spikes: Mapping[str, Row]) -> Claim:
     without, with_it = (_ms(spikes[label]["irqs_off_max_ms"]) for label in (PATCH_1, BOTH))
     return Claim(
-        '"reclaim runs in process context [...] and therefore, cannot cause soft lockups"',
+        '"reclaim runs in process context ... and therefore, cannot cause soft lockups"',
         CORRECTED,
         "The worker is in process context, but frees each magazine in one hold of iova_rbtree_lock with interrupts off:"
         f" after a spike the longest span so is {with_it}, {without} without the worker. The drain itself stays in the"

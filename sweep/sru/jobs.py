@@ -49,6 +49,7 @@ def fio(scenario: Mapping[str, Any]) -> str:
     lines = [
         "[global]",
         "; the device under test, which is only read; one copy of this file for each of the domains",
+        f"; fs.aio-max-nr (65536 by default) must be {active * scenario['in_flight'] * scenario['domains']} or more",
         "filename=/dev/nvme0n1",
         "ioengine=libaio",
         "direct=1",

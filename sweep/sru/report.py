@@ -48,7 +48,7 @@ def _test_plan(measured: Sequence[Measured]) -> Iterator[Block]:
     yield Bullets(
         (
             "Bare metal with the IOMMU on and lazy invalidation: iommu.strict=0, and DMA-FQ in"
-            " /sys/kernel/iommu_groups/*/type of the device. Most virtual IOMMUs turn the flush queue off.",
+            " /sys/kernel/iommu_groups/N/type of the device's group. Most virtual IOMMUs turn the flush queue off.",
             "max_sectors_kb of the disk at or above the largest block: smaller limits split requests, and so IOVAs.",
             "dmesg watched for 'soft lockup' and 'rcu_sched self-detected stall' throughout.",
             "Three kernels: 5.15 as it is, with patch 1 alone, with both.",
@@ -67,7 +67,7 @@ def _test_plan(measured: Sequence[Measured]) -> Iterator[Block]:
     yield from map(_expected, measured)
     period_us = 1e3 * float(rearm_period_ms(measured[0].host.scenario["hz"]))
     yield Paragraph(
-        f"The fix is good where, with both patches, no soft lockup is reported in {RUNTIME_S:,} s and @longest_stay_us"
+        f"The fix is good where, with both patches, no soft lockup is reported in {RUNTIME_S:,} s and longest_stay_us"
         f" stays below {period_us:,.0f} (the re-arm period) wherever the table says safe. Compare orders of magnitude:"
         " the costs of the machine are assumed."
     )

@@ -37,6 +37,8 @@ def test_the_known_boundary() -> None:
     [
         ([at(1000, "ok"), at(2000, "chained"), at(5000, "soft_lockup", 64), at(9000, "ok")], "2k", "from 64 CPUs"),
         ([at(1000, "soft_lockup", 64), at(9000, "soft_lockup", 32), at(1, "ok")], "1", "from 32 CPUs"),
+        ([at(1, "soft_lockup", 64), at(1, "ok", 128)], "none", "at 64 CPUs"),
+        ([at(1, "soft_lockup", 64), at(1, "soft_lockup", 128), at(1, "ok", 1024)], "none", "64 to 128 CPUs"),
         ([at(1000, "ok"), at(2000, "chained")], "2k (all)", "never (1 chain)"),
         ([at(1000, "ok")], "1k (all)", "never"),
         ([at(5000, "soft_lockup"), at(9000, "ok")], "none", "from 8 CPUs"),

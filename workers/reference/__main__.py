@@ -23,13 +23,17 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0, or 2 with one sentence on stderr for bad input."""
-    parser = _Parser(prog="python -m workers.reference", description="The scalar twin.")
+    parser = _Parser(
+        prog="python -m workers.reference",
+        description="The scalar twin: the allocator in plain Python, one operation at a time.",
+        epilog="exit codes: 0 done, 2 bad input (one sentence)",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     trace = commands.add_parser("replay", help="answer a trace's operations on stdout, a JSON line each")
-    trace.add_argument("--kernel", choices=sorted(KERNELS), required=True)
+    trace.add_argument("--kernel", choices=sorted(KERNELS), required=True, help="whose allocator answers")
     trace.add_argument("file", type=Path, help="FILE.ops or FILE.ops.xz")
     run = commands.add_parser("run", help="run scenarios in virtual time: points=FILE.csv output=DIR")
-    run.add_argument("options", nargs="*", metavar="points=FILE | output=DIR")
+    run.add_argument("options", nargs="*", metavar="points=FILE | output=DIR", help="both are needed")
     try:
         options = parser.parse_args(arguments)
         if options.command == "replay":

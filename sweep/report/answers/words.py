@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def si(value: float) -> str:
     """A number with at most three digits: 950, 1k, 2.5M."""
@@ -60,6 +62,13 @@ NAMES = {
     "policy": "depot policy",
     "hz": "HZ",
 }
+
+
+def reach(low: float, high: float, most: float, show: Callable[[float], str]) -> str:
+    """Where something occurs that was looked for up to ``most``: 'from 64', 'at 128', or in a band, '64 to 256'."""
+    if high >= most:
+        return f"from {show(low)}"
+    return f"at {show(low)}" if low == high else f"{show(low)} to {show(high)}"
 
 
 def named(column: str) -> str:

@@ -62,7 +62,7 @@ def knob_bars(view: View, found: pl.DataFrame) -> Figure | None:
         return figure
 
     alt = "Bars. " + ". ".join(
-        f"{named(knob)}{f', {view.side(policy)}' if policy else ''}: {_beside(rows[policy, knob])} cross"
+        f"{named(knob)}{f', {view.side(policy)}' if policy else ''}: {_beside(rows[policy, knob], ' cross')}"
         for knob in knobs
         for policy in sides
         if (policy, knob) in rows
@@ -94,7 +94,7 @@ def _title(shares: pl.DataFrame, policies: list[str]) -> str:
     return f"What moves the boundary most: {listed(each)}"
 
 
-def _beside(row: dict[str, object]) -> str:
+def _beside(row: dict[str, object], verb: str = "") -> str:
     factor = row["swing"]
     swing = (
         ""
@@ -103,4 +103,4 @@ def _beside(row: dict[str, object]) -> str:
         if factor >= 100
         else f", stay × {factor:.3g}"
     )
-    return f"{row['crossing']:,} of {row['lines']:,}{swing}"
+    return f"{row['crossing']:,} of {row['lines']:,}{verb}{swing}"

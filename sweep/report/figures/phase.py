@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from sweep.aggregate import lowest
+from sweep.aggregate import highest, lowest
 from sweep.document import Figure
 from sweep.pairs import CLASSES
 from sweep.report.answers.cells import class_cells, verdict_cells
-from sweep.report.answers.words import count, listed, si
+from sweep.report.answers.words import count, listed, reach, si
 from sweep.report.figures.maps import alt_text, lattice_of, rows_of, spread
 from sweep.report.figures.panels import Column, Lattice, Panel, small_multiples
 from sweep.report.figures.style import CLASS_STYLES, NO_VERDICT, VERDICT_STYLES, to_svg
@@ -57,8 +57,11 @@ def _verdict_title(here: pl.DataFrame) -> str:
         return "not run"
     locked = here.filter(verdict="soft_lockup")
     if locked.height:
-        cpus, rate = lowest(locked["cell_cpus"]) or 0, lowest(locked["cell_rate"]) or 0
-        return f"{locked.height} of {here.height} lock up: from {cpus:g} CPUs, from {si(rate)}/s"
+        cpus, rate = (
+            reach(lowest(locked[axis]) or 0, highest(locked[axis]) or 0, highest(here[axis]) or 0, show)
+            for axis, show in (("cell_cpus", "{:g}".format), ("cell_rate", si))
+        )
+        return f"{locked.height} of {here.height} lock up: {cpus} CPUs, {rate}/s"
     open_, chained = here["verdict"].null_count(), here.filter(verdict="chained").height
     if open_:
         return f"no lockup seen; {open_} of {here.height} not known"

@@ -141,6 +141,7 @@ def test_help_names_every_column_and_exit_code(capsys: pytest.CaptureFixture[str
     assert stopped.value.code == 0
     told = capsys.readouterr().out
     assert all(f"\n  {column.name}: " in told for column in cli.FLEET_COLUMNS)
+    assert "\n  rb_visit_ns: each rbtree node looked at; default the host's\n" in told
     assert "130 interrupted" in told
 
 

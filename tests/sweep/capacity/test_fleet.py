@@ -76,6 +76,7 @@ def test_kernels_and_their_fixes() -> None:
         ([HEADER], "holds no host class"),
         ([], "header, column name: missing"),
         (["name,kernel,cpu", "a,5.15,16"], "header, column 'cpu': unknown; known are name, count"),
+        (["name;kernel;cpus", "a;5.15;16"], "header: cells are separated by ';'; allowed is a comma"),
         (["name,name,kernel", "a,a,5.15"], "header, column name: given twice"),
         (["name,kernel,policy", "a,5.15,list"], "header, column policy: given, but it is set by kernel"),
         (["name,cpus", "a,16"], "header, column kernel: missing"),

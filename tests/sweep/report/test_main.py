@@ -126,3 +126,12 @@ def test_whatever_a_sweep_may_hold_it_is_written(tmp_path: Path, kind: str) -> N
     tables[kind].write_parquet(tmp_path / "results.parquet")
     (tmp_path / "manifest.json").write_text(json.dumps(manifest()))
     assert main([str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--bogus", "a"]])
+def test_arguments_that_cannot_be_are_one_sentence(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("sweep.report", main, argv) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("sweep.report: ")
+    assert said.err.count("\n") == 1

@@ -13,6 +13,7 @@ from tests.sweep.capacity.standin import host
 FIO = """\
 [global]
 ; the device under test, which is only read; one copy of this file for each of the domains
+; fs.aio-max-nr (65536 by default) must be 1024 or more
 filename=/dev/nvme0n1
 ioengine=libaio
 direct=1
