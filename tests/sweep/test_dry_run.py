@@ -20,7 +20,13 @@ from tests.sweep import standin
 from workers.schema import Columns, ScenarioError
 from workers.task import estimate_seconds
 
-GRID = ("+grid=smoke", "grid.cpus={start: 8, stop: 512, num: 64}", "grid.seed=[1,2,3]", "executor=inline")
+GRID = (
+    "+grid=smoke",
+    "grid.cpus={start: 8, stop: 512, num: 64}",
+    "grid.seed=[1,2,3]",
+    "executor=inline",
+    "report=false",
+)
 ROWS = 64 * 3 * 3 * 2
 
 

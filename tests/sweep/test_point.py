@@ -15,7 +15,7 @@ from sweep.store.keys import scenario_keys, to_hex
 from tests.sweep import standin
 from workers.schema import Columns, ScenarioError
 
-SMOKE = ("+grid=smoke", "executor=inline")
+SMOKE = ("+grid=smoke", "executor=inline", "report=false")
 
 
 @pytest.fixture(autouse=True)
