@@ -15,7 +15,6 @@ from sweep.storage import Storage
 from sweep.storage.names import PART
 from workers.schema import ScenarioError
 
-
 KEPT = "; what was run is in the store, and the same command goes on"
 
 
