@@ -74,7 +74,7 @@ def write(folder: Storage, files: dict[str, bytes]) -> None:
 
 
 def library(config_dir: str | None) -> Library:
-    """The named hosts, workloads and depots, those of a folder of the user's first; raises ScenarioError."""
+    """The named hosts, workloads and depots, those of the user's folder among them; raises ScenarioError."""
     from sweep.compose import compose
 
     composed = compose([*(["--config-dir", config_dir] if config_dir else []), "executor=inline"])
