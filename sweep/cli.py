@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from sweep.compose import compose
+from sweep.document.text import one_line
 from workers.schema import ScenarioError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
 
         return run(composed.config, composed.library, ["python", "-m", "sweep", *argv])
     except ScenarioError as error:
-        print(f"sweep: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"sweep: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("\nsweep: interrupted", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from sweep.cli import BAD_INPUT, INTERRUPTED
 from sweep.config import Library
+from sweep.document.text import one_line
 from sweep.storage import Storage
 from sweep.storage.names import PART
 from workers.schema import ScenarioError
@@ -39,7 +40,7 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str], kept:
     try:
         return run(argv)
     except ScenarioError as error:
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{name}: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted{kept}", file=sys.stderr)

@@ -23,6 +23,7 @@ from sweep.command import Parser, library, refuse_foreign, write
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
+from sweep.document.text import one_line
 from sweep.lab import lab, points_csv
 from sweep.report.page import figures
 from sweep.run import COMPLETE, FAILED_POINTS
@@ -82,7 +83,7 @@ def _told_failures(rows: Sequence[Row]) -> int:
     """Names the first failed runs; the exit code."""
     failed = [row for row in rows if row["status"] == "failed"]
     for row in failed[:10]:
-        print(f"failed: {row['id']}: {row['error']}", file=sys.stderr)
+        print(one_line(f"failed: {row['id']}: {row['error']}"), file=sys.stderr)
     return FAILED_POINTS if failed else COMPLETE
 
 

@@ -12,6 +12,7 @@ from sweep.capacity.fleet import FLEET_COLUMNS, HostClass, host_class, read_flee
 from sweep.command import Parser, library, refuse_foreign, write
 from sweep.config import Library
 from sweep.document.markdown import to_markdown
+from sweep.document.text import one_line
 from sweep.lab import lab, points_csv
 from sweep.run import COMPLETE, FAILED_POINTS
 from sweep.sru.claims import depot
@@ -47,7 +48,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     write(folder, {"runs.csv": points_csv(wanted)})
     failed = [row for one in measured for row in one.rows.values() if row["status"] == "failed"]
     for row in failed:
-        print(f"failed: {row['id']}: {row['error']}", file=sys.stderr)
+        print(one_line(f"failed: {row['id']}: {row['error']}"), file=sys.stderr)
     if failed:
         return FAILED_POINTS
     sizes = [depot(named.depot, host.scenario["cpus"]) for host in hosts]
