@@ -17,12 +17,12 @@ from sweep.config import ClusterConfig, Library
 from sweep.executor import Execute, inline
 from sweep.plan import TablePlan, windows
 from sweep.progress import Progress
-from sweep.results import Chunks, LostChunk, rows_of
+from sweep.results import Chunks, despite_losses, rows_of
 from sweep.storage import Storage
 from sweep.store import Store
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
-from workers.schema import ScenarioError, to_columns
+from workers.schema import to_columns
 from workers.task import simulate
 
 Scenario = dict[str, Any]
@@ -30,9 +30,6 @@ Scenario = dict[str, Any]
 
 Row = dict[str, Any]
 """A row of results.parquet: scenario, results, ``status`` and ``error``."""
-
-MOST_TRIES = 10
-"""Times that a batch is begun: another sweep may tidy the store in between, but not for ever."""
 
 
 class Lab:
@@ -55,14 +52,12 @@ class Lab:
         plan = TablePlan(to_columns(list(scenarios)), self.library.depot)
         numbers = np.arange(len(plan))
         self.progress.expect(len(plan))
-        for _ in range(MOST_TRIES):
-            try:
-                self._compute(plan)
-                return rows_of(plan, numbers, Chunks(self.store)).to_dicts()
-            except LostChunk as lost:  # damaged, or put into a larger file by another sweep
-                self.store.reload(lost.name)
-        url = self.store.storage.url
-        raise ScenarioError(f"store: files in {url} go missing while it is used; what is left is kept")
+
+        def begun() -> list[Row]:
+            self._compute(plan)
+            return rows_of(plan, numbers, Chunks(self.store)).to_dicts()
+
+        return despite_losses(self.store, begun)
 
     def close(self) -> None:
         """Stops what was started."""
@@ -75,11 +70,7 @@ class Lab:
         if self._executor is None:
             self._executor = self._started.enter_context(self._start)
         execute, cpus = self._executor
-        try:
-            compute(plan, iter([_mixed(len(plan))]), self.store, execute, cpus, self.progress, self.tally)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ScenarioError(f"store: {self.store.storage.url} cannot be written ({reason})") from None
+        compute(plan, [_mixed(len(plan))], self.store, execute, cpus, self.progress, self.tally)
 
 
 def _mixed(rows: int) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ from sweep.storage import Storage
 from sweep.store import Store
 from sweep.store.chunk import FAILED, RESULTS, TYPES, DamagedChunk
 from sweep.store.keys import scenario_keys
-from workers.schema import SCENARIO_COLUMNS, VERDICTS
+from workers.schema import SCENARIO_COLUMNS, VERDICTS, ScenarioError
 
 NAME = "results.parquet"
 SCENARIO: dict[str, Any] = {c.name: TYPES[c.kind] for c in SCENARIO_COLUMNS}
@@ -61,12 +61,31 @@ class Answer:
         return dict(zip(CELLS, np.bincount(self.cell, minlength=len(CELLS)).tolist(), strict=True))
 
 
+MOST_TRIES = 10
+"""Times that something is begun: another sweep may tidy the store in between, but not for ever."""
+
+T = TypeVar("T")
+
+
 class LostChunk(Exception):
     """A chunk file that was there is gone or damaged; ``name``: which."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is lost")
         self.name = name
+
+
+def despite_losses(store: Store, action: Callable[[], T]) -> T:
+    """What ``action`` gives, begun again where a chunk got lost on the way.
+
+    Raises ScenarioError where that does not end.
+    """
+    for _ in range(MOST_TRIES):
+        try:
+            return action()
+        except LostChunk as lost:  # damaged, or put into a larger file by another sweep
+            store.reload(lost.name)
+    raise ScenarioError(f"store: files in {store.storage.url} go missing while it is used; what is left is kept")
 
 
 def rows_of(plan: Plan, numbers: np.ndarray, chunks: Chunks, answer: Answer | None = None) -> pl.DataFrame:

@@ -31,7 +31,7 @@ from sweep.report.figures.overview import overview
 from sweep.report.inputs import Results, open_results
 from sweep.report.page import PAGE, document, write_report
 from sweep.report.view import view_of
-from sweep.results import Joined, LostChunk, write_results
+from sweep.results import Joined, despite_losses, write_results
 from sweep.rounds import Everything, Refined, strategy
 from sweep.status import Heart
 from sweep.storage import Storage, open_storage
@@ -48,8 +48,6 @@ from workers.task import simulate
 
 EXECUTORS = ("ray", "inline")
 MOVED = 3
-MOST_JOINS = 10
-"""Times that the table is begun: another sweep may tidy the store in between, but not for ever."""
 
 MOST_SEEDS = 1000
 """Distinct seeds that the manifest names."""
@@ -78,21 +76,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
         ready = time.time()
         if not config.quiet:
             print("\n".join(told), file=sys.stderr)
-        record: dict[str, Any] = {
-            "sweep_key": plan.digest(),
-            "state": "running",
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "config": _said(config),
-            "notes": notes(config.grid),
-            "policies": {name: dict(library.depot[name]) for name in plan.distinct("policy")},
-            "scenarios": len(plan),
-            "store": store.storage.url,
-            "seeds": plan.distinct("seed")[:MOST_SEEDS],
-            "versions": manifest.versions(),
-            "host": manifest.host(),
-            "executor": {"kind": config.executor, "cpus": cpus},
-        }
+        record = _record(config, library, command, plan, store, cpus)
         progress = Progress(None if config.quiet else sys.stderr)
         with _folder(folder, record, progress):
             tally, joined = _complete(plan, chosen, store, folder, execute, cpus, progress, clock)
@@ -113,6 +97,27 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             record |= {"durations_s": {**clock.laps, "model": round(tally.model_s, 3), "total": clock.total()}}
     _close(folder, joined, reported)
     return MOVED if not holds else FAILED_POINTS if joined.failed else COMPLETE
+
+
+def _record(
+    config: SweepConfig, library: Library, command: list[str], plan: Plan, store: Store, cpus: int
+) -> dict[str, Any]:
+    """The manifest as the sweep begins."""
+    return {
+        "sweep_key": plan.digest(),
+        "state": "running",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "config": _said(config),
+        "notes": notes(config.grid),
+        "policies": {name: dict(library.depot[name]) for name in plan.distinct("policy")},
+        "scenarios": len(plan),
+        "store": store.storage.url,
+        "seeds": plan.distinct("seed")[:MOST_SEEDS],
+        "versions": manifest.versions(),
+        "host": manifest.host(),
+        "executor": {"kind": config.executor, "cpus": cpus},
+    }
 
 
 def plan_of(config: SweepConfig, library: Library) -> Plan:
@@ -163,27 +168,17 @@ def _complete(
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
     tally = Tally()
-    for _ in range(MOST_JOINS):
-        try:
-            for batches in chosen.rounds(store, progress):
-                _compute(plan, batches, store, execute, cpus, progress, tally)
-            clock.lap("run")
-            joined = write_results(plan, store, folder, chosen.answer())
-        except LostChunk as lost:  # damaged, or put into a larger file by another sweep
-            store.reload(lost.name)
-        else:
-            clock.lap("join")
-            progress.close()
-            return tally, joined
-    raise ScenarioError(f"store: files in {store.storage.url} go missing while it is used; what is left is kept")
 
+    def begun() -> Joined:
+        for batches in chosen.rounds(store, progress):
+            compute(plan, batches, store, execute, cpus, progress, tally)
+        clock.lap("run")
+        return write_results(plan, store, folder, chosen.answer())
 
-def _compute(plan: Plan, batches: Iterator[np.ndarray], store: Store, *rest: Any) -> None:
-    try:
-        compute(plan, batches, store, *rest)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
+    joined = despite_losses(store, begun)
+    clock.lap("join")
+    progress.close()
+    return tally, joined
 
 
 def _said(config: SweepConfig) -> dict[str, Any]:

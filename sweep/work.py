@@ -19,6 +19,7 @@ from sweep.store import Store
 from sweep.store.index import PENDING, first_of_each
 from sweep.store.keys import scenario_keys
 from sweep.task import Reference, Task
+from workers.schema import ScenarioError
 from workers.task import estimate_seconds
 
 
@@ -93,13 +94,17 @@ def compute(
     """Runs what the store does not know of each batch of row numbers; whatever is done when it returns is indexed.
 
     Equal content is run once. Batches are taken one by one, as the workers need them. ``progress`` and the
-    tally (a new one where none is given) count what is done. Raises OSError where the store cannot be written.
+    tally (a new one where none is given) count what is done. Raises ScenarioError where the store cannot be written.
     """
     tally = tally or Tally()
-    for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
-        store.index.put(task.keys, done.name)
-        tally.add(done, float(estimate_seconds(task.columns).sum()))
-        progress.add(done.rows, done.failed, done.lockups)
+    try:
+        for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
+            store.index.put(task.keys, done.name)
+            tally.add(done, float(estimate_seconds(task.columns).sum()))
+            progress.add(done.rows, done.failed, done.lockups)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
     return tally
 
 

@@ -25,6 +25,7 @@ GRID = (
     "grid.burst_period_us=null",
     "grid.unmap_rate_per_s={start: 1000, stop: 1000000, num: 13, scale: log}",
     "executor=inline",
+    "report=false",
 )
 CELLS = 3 * 9 * 13 * 2
 
