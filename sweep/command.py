@@ -1,22 +1,24 @@
-"""What the commands beside ``python -m sweep`` share: how they read arguments and how they end."""
+"""What the commands share: how they read arguments, where they write, and how they end."""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from sweep.cli import BAD_INPUT, INTERRUPTED
+from sweep import output
 from sweep.config import Library
 from sweep.document.text import one_line
-from sweep.storage import Storage
+from sweep.storage import Storage, open_storage
 from sweep.storage.names import PART
 from workers.schema import ScenarioError
 
-KEPT = "; what was run is in the store, and the same command goes on"
+COMPLETE, FAILED_POINTS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+MOST_FAILURES = 10
+"""Failed runs that are named."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,16 +36,15 @@ def start(name: str, run: Callable[[list[str]], int]) -> NoReturn:
     sys.exit(exit_code(name, run, sys.argv[1:]))
 
 
-def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str], kept: str = KEPT) -> int:
-    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted (and what is
-    ``kept`` then)."""
+def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted."""
     try:
         return run(argv)
     except ScenarioError as error:
         print(f"{name}: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print(f"\n{name}: interrupted{kept}", file=sys.stderr)
+        print(f"\n{name}: interrupted; give the same command again", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -72,6 +73,34 @@ def write(folder: Storage, files: dict[str, bytes]) -> None:
             folder.write(name, data)
     except OSError as error:
         raise ScenarioError(f"output: {folder.url} cannot be written ({error.strerror or error})") from None
+
+
+def run_options(parser: argparse.ArgumentParser, name: str, horizon_s: float) -> None:
+    """Adds the options of a command that runs scenarios; ``name``: its folder in results."""
+    parser.add_argument("--output", metavar="DIR", help=f"folder or s3:// for its files (results/{name}/TIME)")
+    parser.add_argument("--store", metavar="DIR", help="store of all results (results/store, shared with sweeps)")
+    parser.add_argument("--config-dir", metavar="DIR", help="folder with host/ and workload/ files of your own")
+    parser.add_argument(
+        "--horizon-s", default=horizon_s, metavar="S", help=f"virtual seconds of each run ({horizon_s:g})"
+    )
+    parser.add_argument("--inline", action="store_true", help="run in this process, without Ray")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def places(options: argparse.Namespace, name: str, own: tuple[str, ...]) -> tuple[Storage, Storage]:
+    """The folder for a command's ``own`` files and the store, by ``run_options``; raises ScenarioError."""
+    url = output.folder_of(options.output, name)
+    folder = open_storage(url, "output")
+    refuse_foreign(folder, own)
+    return folder, open_storage(output.store_of(options.store, url), "store")
+
+
+def told_failures(rows: Iterable[Mapping[str, Any]]) -> int:
+    """Names the first failed runs on stderr; the exit code."""
+    failed = [row for row in rows if row["status"] == "failed"]
+    for row in failed[:MOST_FAILURES]:
+        print(one_line(f"failed: {row['id']}: {row['error']}"), file=sys.stderr)
+    return FAILED_POINTS if failed else COMPLETE
 
 
 def library(config_dir: str | None) -> Library:

@@ -19,6 +19,7 @@ import numpy as np
 from sweep import manifest, output
 from sweep.aggregate import summarize
 from sweep.baseline.gate import open_gate
+from sweep.command import COMPLETE, FAILED_POINTS, MOST_FAILURES
 from sweep.config import Library, SweepConfig, given
 from sweep.document.text import one_line
 from sweep.executor import Execute, inline
@@ -46,7 +47,7 @@ from workers.schema import ScenarioError
 from workers.task import simulate
 
 EXECUTORS = ("ray", "inline")
-COMPLETE, FAILED_POINTS, MOVED = 0, 1, 3
+MOVED = 3
 MOST_JOINS = 10
 """Times that the table is begun: another sweep may tidy the store in between, but not for ever."""
 
@@ -261,7 +262,7 @@ def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
 
 
 def _close(folder: Storage, joined: Joined, reported: bool) -> None:
-    for row in joined.failures[:10]:
+    for row in joined.failures[:MOST_FAILURES]:
         print(one_line(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}"), file=sys.stderr)
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)

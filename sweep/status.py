@@ -114,7 +114,7 @@ def _utc(seconds: float) -> str:
 
 def main(argv: list[str]) -> int:
     """Prints the status of a sweep's folder: 0, or 2 where there is none."""
-    return exit_code("sweep.status", _run, argv, kept="")
+    return exit_code("sweep.status", _run, argv)
 
 
 def _run(argv: list[str]) -> int:

@@ -38,8 +38,3 @@ def normal(keys: np.ndarray) -> np.ndarray:
     for shift in (0, 16, 32, 48):
         total += ((keys >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.float64)
     return (total / 65536.0 - 2.0 + 2.0**-15) * np.sqrt(3.0)
-
-
-def round_at_random(x: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """floor(x + u): a whole number whose mean is x; same shape."""
-    return np.floor(x + u)

@@ -7,6 +7,9 @@ note (kernel.md, section 6): a struct iova takes a 64-byte slab object, each CPU
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from workers import checked, hazard
@@ -28,6 +31,11 @@ COUNTED = tuple(
     and not c.name.endswith("_bytes")
 )
 """Result columns a run counts itself and hands to ``finish`` as they are."""
+
+
+def full_magazine_bytes(depot: Mapping[str, Any]) -> int:
+    """A full magazine with the struct iovas that its pfns keep allocated; ``depot``: depot columns of one row."""
+    return int(depot["magazine_bytes"]) + IOVA_NODE_BYTES * int(depot["magazine_pfns"])
 
 
 def rearm_period_ms(hz: np.ndarray) -> np.ndarray:

@@ -29,12 +29,13 @@ class Boundary:
     @classmethod
     def read(cls, said: str | float) -> Boundary:
         """From what ``written`` gave; raises ValueError."""
+        sign, rate = "", said
         if isinstance(said, str):
             matched = re.fullmatch(r"(>|<=)(\d[\d.e+]*)", said)
-            if matched is None:
-                raise ValueError(f"{said!r} is no rate")
-            return cls(ABOVE if matched[1] == ">" else BELOW, float(matched[2]))
-        return cls(AT, float(said))
+            sign, rate = matched.groups() if matched else ("", 0.0)
+        if not 0 < float(rate) < math.inf:
+            raise ValueError(f"{said!r} is no rate")
+        return cls(ABOVE if sign == ">" else BELOW if sign else AT, float(rate))
 
     @property
     def written(self) -> str | float:

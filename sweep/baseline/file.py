@@ -11,7 +11,7 @@ from typing import Any
 
 from sweep.baseline.boundary import Boundary, plain
 from sweep.baseline.lines import FAILURE, LOAD, Line
-from workers.schema import VERDICTS, ScenarioError
+from workers.schema import VERDICTS, ScenarioError, check_value, column
 
 ENDING = ".json"
 TOLERANCE = {"boundary": 0.03, "stay": 0.05, "memory": 0.01, "reclaim": 0.1, "tree": 0.1}
@@ -103,7 +103,7 @@ def read(path: Path) -> Baseline:
 
 def parse(said: str) -> Baseline:
     """From what ``text`` gave; raises ValueError, LookupError, TypeError or AttributeError."""
-    table = json.loads(said)
+    table = json.loads(said, parse_constant=_refuse_constant)
     tolerance = {name: float(table["tolerance"][name]) for name in TOLERANCE}
     if not all(0 <= share < math.inf for share in tolerance.values()):
         raise ValueError("a tolerance is a share of 0 or more")
@@ -115,13 +115,22 @@ def parse(said: str) -> Baseline:
     return Baseline(grid, version, dict(table["costs"]), policies, found, tolerance)
 
 
+def _refuse_constant(said: str) -> None:
+    raise ValueError(f"{said} is no JSON")
+
+
 def _line(row: Mapping[str, Any], same: Mapping[str, Any]) -> Line:
     taken = {"rates_per_s", "verdicts", *_BOUNDARIES, *_FIGURES}
     load = {name: value for name, value in {**same, **row}.items() if name not in taken}
+    for name, value in load.items():
+        if check_value(column(name), value) != value:
+            raise ValueError(f"{name} {value!r} is none that a scenario has")
     ordered = {name: load.pop(name) for name in LOAD} | load
     rates, verdicts = tuple(float(rate) for rate in row["rates_per_s"]), tuple(row["verdicts"])
     if len(rates) != len(verdicts) or not set(verdicts) <= {*VERDICTS, FAILURE}:
         raise ValueError(f"verdicts {verdicts} of rates {rates}")
     rest: dict[str, Any] = {n: None if row[key] is None else Boundary.read(row[key]) for key, n in _BOUNDARIES.items()}
     rest |= {name: None if row[name] is None else float(row[name]) for name in _FIGURES}
+    if not all(rest[name] is None or rest[name] >= 0 for name in _FIGURES):  # nor NaN
+        raise ValueError("a figure is a number of 0 or more")
     return Line(ordered, rates, verdicts, **rest)

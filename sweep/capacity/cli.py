@@ -8,26 +8,21 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
-from sweep import output
 from sweep.capacity.costs import TABLES
 from sweep.capacity.dry_run import estimate
 from sweep.capacity.fleet import FLEET_COLUMNS, read_fleet
 from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
-from sweep.capacity.study import Row, Study, complete
+from sweep.capacity.study import Study, complete
 from sweep.capacity.table import table
-from sweep.command import Parser, library, refuse_foreign, write
+from sweep.command import COMPLETE, Parser, library, places, run_options, told_failures, write
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
-from sweep.document.text import one_line
 from sweep.lab import lab, points_csv
 from sweep.report.page import figures
-from sweep.run import COMPLETE, FAILED_POINTS
-from sweep.storage import open_storage
 from sweep.task import Simulate
 from workers.schema import COST_COLUMNS, ScenarioError, check_value, column
 from workers.task import simulate
@@ -50,10 +45,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     named = library(options.config_dir)
     hosts = read_fleet(options.fleet, named, horizon_s)
     study = Study(hosts, REMEDIES, {name: named.host[name] for name in TABLES})
-    url = output.folder_of(options.output, "capacity")
-    folder = open_storage(url, "output")
-    refuse_foreign(folder, FILES)
-    store = open_storage(output.store_of(options.store, url), "store")
+    folder, store = places(options, "capacity", FILES)
     told = None if options.quiet else sys.stderr
     with lab(named, store, options.inline, told, simulate, delete=not options.dry_run) as made:
         if options.dry_run:
@@ -76,15 +68,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
         },
     )
     print(f"\nreport: {folder.url}/capacity.html")
-    return _told_failures(study.rows)
-
-
-def _told_failures(rows: Sequence[Row]) -> int:
-    """Names the first failed runs; the exit code."""
-    failed = [row for row in rows if row["status"] == "failed"]
-    for row in failed[:10]:
-        print(one_line(f"failed: {row['id']}: {row['error']}"), file=sys.stderr)
-    return FAILED_POINTS if failed else COMPLETE
+    return told_failures(study.rows)
 
 
 def _one_again() -> str:
@@ -101,15 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("fleet", nargs="?", metavar="FLEET.csv", help="one row a host class; columns below")
     parser.add_argument("--example", action="store_true", help="print an example of a fleet and end")
-    parser.add_argument("--output", metavar="DIR", help="folder or s3:// for the report (results/capacity/TIME)")
-    parser.add_argument("--store", metavar="DIR", help="store of all results (results/store, shared with sweeps)")
-    parser.add_argument("--config-dir", metavar="DIR", help="folder with host/ and workload/ files of your own")
-    parser.add_argument(
-        "--horizon-s", default=HORIZON_S, metavar="S", help=f"virtual seconds of each run ({HORIZON_S:g})"
-    )
-    parser.add_argument("--inline", action="store_true", help="run in this process, without Ray")
+    run_options(parser, "capacity", HORIZON_S)
     parser.add_argument("--dry-run", action="store_true", help="say what it would take, from a calibration, and end")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser
 
 

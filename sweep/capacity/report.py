@@ -47,7 +47,7 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
         f" Allocator memory at its peak, all machines: {words.memory(now.memory_peak_bytes)} as they are,"
         f" {words.memory(after.memory_peak_bytes)} with the fix."
     )
-    unchecked = [found.host.name for found in findings if not (found.now.checked and found.after.checked)]
+    unchecked = [found.host.name for found in findings if False in (found.now.checked, found.after.checked)]
     if not unchecked:
         return (Paragraph(said),)
     beyond = (

@@ -42,9 +42,10 @@ class Line:
         return is_safe(self.verdict)
 
     @property
-    def checked(self) -> bool:
-        """Whether the load at its rate is where the model agreed with the reference machine (workers.checked)."""
-        return bool(self.row["checked"])
+    def checked(self) -> bool | None:
+        """Whether the load at its rate is where the model agreed with the reference machine (workers.checked); None
+        where the run failed."""
+        return self.row["checked"]
 
     @property
     def achieved_rate_per_s(self) -> float:

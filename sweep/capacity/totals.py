@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sweep.capacity.costs import FAILED
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.study import Findings, Line
 
@@ -38,14 +39,13 @@ def lockups_per_year(host: HostClass, line: Line) -> Estimate:
 @dataclass(frozen=True)
 class Totals:
     """Of the fleet on one side of the fix: machines that do not lock up, that do, whose run failed; lockups a year;
-    memory of all machines at its peak and at the end, in bytes."""
+    memory of all machines at its peak, in bytes."""
 
     safe: int
     locked: int
     failed: int
     lockups_per_year: Estimate
     memory_peak_bytes: int
-    memory_end_bytes: int
 
 
 def totals(findings: Sequence[Findings], after: bool) -> Totals:
@@ -53,13 +53,12 @@ def totals(findings: Sequence[Findings], after: bool) -> Totals:
     sides = [(found.host, found.after if after else found.now) for found in findings]
     machines = {True: 0, False: 0}
     for host, line in sides:
-        if line.verdict != "failed":
+        if line.verdict != FAILED:
             machines[line.safe] += host.count
     return Totals(
         machines[True],
         machines[False],
-        sum(host.count for host, line in sides if line.verdict == "failed"),
+        sum(host.count for host, line in sides if line.verdict == FAILED),
         sum((lockups_per_year(host, line) for host, line in sides), Estimate()),
         sum(host.count * (line.row["memory_peak_bytes"] or 0) for host, line in sides),
-        sum(host.count * (line.row["memory_end_bytes"] or 0) for host, line in sides),
     )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-
-from sweep.command import Parser, exit_code
+from sweep.command import COMPLETE, Parser, start
 from sweep.report.inputs import open_results
 from sweep.report.page import PAGE, document, write_report
 from sweep.storage import Storage, open_storage
@@ -18,23 +15,7 @@ figures/*.svg. Every sweep writes it at its end; this does it again, as after an
 
 
 def main(argv: list[str]) -> int:
-    """Writes a report and prints where it is; 0, or 2 with one sentence on stderr where that cannot be."""
-    return exit_code("sweep.report", _run, argv, kept="")
-
-
-def _run(argv: list[str]) -> int:
-    given = _parser().parse_args(argv)
-    said = document(open_results(_to_read(given.folder)))
-    storage = open_storage(given.folder if given.output is None else given.output, "--output")
-    try:
-        write_report(said, storage)
-    except OSError as error:
-        raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None
-    print(f"report: {storage.url}/{PAGE}")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
+    """Writes a report and prints where it is; 0. Raises ScenarioError where that cannot be."""
     parser = Parser(
         "python -m sweep.report",
         description=DESCRIPTION,
@@ -43,7 +24,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", metavar="DIR", help="a results folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--output", metavar="DIR2", help="where the report goes; by default beside the results")
-    return parser
+    given = parser.parse_args(argv)
+    said = document(open_results(_to_read(given.folder)))
+    storage = open_storage(given.folder if given.output is None else given.output, "--output")
+    try:
+        write_report(said, storage)
+    except OSError as error:
+        raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None
+    print(f"report: {storage.url}/{PAGE}")
+    return COMPLETE
 
 
 def _to_read(url: str) -> Storage:
@@ -52,4 +41,4 @@ def _to_read(url: str) -> Storage:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    start("sweep.report", main)

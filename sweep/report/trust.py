@@ -127,7 +127,7 @@ def _seeds(table: pl.LazyFrame, seeds: list[int]) -> Block:
         f" Of {count(every, 'scenario')} run with more than one of them, {differing:,} ({share(differing, every)}) came"
         " to another verdict with another seed."
     )
-    return Paragraph(f"Seeds: {named}. Every figure is the worst over them.{chance if every else ''}")
+    return Paragraph(f"Seeds: {named}. Verdicts, rates and maps are the worst over them.{chance if every else ''}")
 
 
 def _cost(manifest: dict[str, Any]) -> list[Block]:

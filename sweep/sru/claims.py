@@ -13,18 +13,22 @@ from sweep.capacity import words
 from sweep.report.answers.words import seconds
 from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, SPIKES, Measured, bins
 from workers.policy import depot_values
-from workers.results import IOVA_NODE_BYTES, rearm_jiffies
+from workers.results import CPU_MAGAZINES, IOVA_NODE_BYTES, full_magazine_bytes, rearm_jiffies
 from workers.schema import FQ_SLOTS, RCACHE_BINS, RCACHE_MAX_PAGES
 
 Row = Mapping[str, Any]
 
 CONFIRMED, CORRECTED = "confirmed", "corrected"
-MAGAZINES_A_CPU = 2
+MAGAZINES_A_CPU = CPU_MAGAZINES // RCACHE_BINS
 """``loaded`` and ``prev``, for each bin."""
 
 POINTER_BYTES = 8
 MODEST_BYTES = 64 << 20
 """More than that for one machine's allocator would not be called modest here."""
+
+
+QUICK_S = 1.0
+"""Longer than that to free what one spike left would not be called quick here."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Depot:
     @property
     def full_magazine_bytes(self) -> int:
         """With the struct iova that each of its pfns keeps allocated."""
-        return self.array["magazine_bytes"] + self.array["magazine_pfns"] * IOVA_NODE_BYTES
+        return full_magazine_bytes(self.array)
 
     @property
     def overflow_pfns(self) -> int:
@@ -125,7 +129,7 @@ def _two_magazines(before: Row, sizes: Depot) -> Claim:
 
 
 def _eliminated(before: Row, first: Row) -> Claim:
-    fewer = first["rbtree_erases"] < before["rbtree_erases"] or not before["rbtree_erases"]
+    fewer = first["rbtree_erases"] < before["rbtree_erases"] or not first["rbtree_erases"]
     return Claim(
         '"the overflow path and its inline call to iova_magazine_free_pfns are eliminated"',
         CONFIRMED if fewer else CORRECTED,
@@ -180,10 +184,10 @@ def _modest(spikes: Mapping[str, Row]) -> Claim:
 def _converges(spike: Row, sizes: Depot) -> Claim:
     return Claim(
         '"the reclaim worker converges quickly"',
-        CORRECTED,
+        CONFIRMED if spike["depot_reclaim_s"] <= QUICK_S else CORRECTED,
         f"It frees {sizes.trim_per_s:g} magazines a second and bin: {seconds(spike['depot_reclaim_s'])} for the"
         f" surplus of this spike. It never goes below num_online_cpus ({sizes.list_['trim_threshold']:,}) magazines a"
-        f" bin: up to {words.memory(sizes.held_bytes(spike))} stay for good.",
+        f" bin: up to {words.memory(sizes.held_bytes(spike))} stay for good. Quick is taken as {seconds(QUICK_S)}.",
         (spike["id"],),
     )
 

@@ -7,18 +7,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from sweep import output
 from sweep.capacity.fleet import FLEET_COLUMNS, HostClass, host_class, read_fleet
-from sweep.command import Parser, library, refuse_foreign, write
+from sweep.command import COMPLETE, Parser, library, places, run_options, told_failures, write
 from sweep.config import Library
 from sweep.document.markdown import to_markdown
-from sweep.document.text import one_line
 from sweep.lab import lab, points_csv
-from sweep.run import COMPLETE, FAILED_POINTS
 from sweep.sru.claims import depot
 from sweep.sru.report import document
 from sweep.sru.runs import BEFORE, measure, scenarios
-from sweep.storage import open_storage
 from sweep.task import Simulate
 from workers.schema import ScenarioError, check_value, column
 from workers.task import simulate
@@ -37,20 +33,14 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     options = _parser().parse_args(argv)
     named = library(options.config_dir)
     hosts = _hosts(options, named)
-    url = output.folder_of(options.output, "sru")
-    folder = open_storage(url, "output")
-    refuse_foreign(folder, FILES)
-    store = open_storage(output.store_of(options.store, url), "store")
+    folder, store = places(options, "sru", FILES)
     with lab(named, store, options.inline, None if options.quiet else sys.stderr, simulate) as made:
         measured = measure(hosts, made.run)
         made.progress.close()
     wanted = [scenario for host in hosts for scenario in scenarios(host).values()]
     write(folder, {"runs.csv": points_csv(wanted)})
-    failed = [row for one in measured for row in one.rows.values() if row["status"] == "failed"]
-    for row in failed:
-        print(one_line(f"failed: {row['id']}: {row['error']}"), file=sys.stderr)
-    if failed:
-        return FAILED_POINTS
+    if failed := told_failures(row for one in measured for row in one.rows.values()):
+        return failed
     sizes = [depot(named.depot, host.scenario["cpus"]) for host in hosts]
     text = to_markdown(document(measured, sizes, shlex.join(["python", "-m", "sweep.sru", *argv])))
     write(folder, {"sru.md": text.encode()})
@@ -93,14 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("host", metavar="HOST|FLEET", help="a name in conf/host, or a fleet file of sweep.capacity")
     parser.add_argument("--row", metavar="NAME", help="of a fleet file, this host class alone")
-    parser.add_argument("--output", metavar="DIR", help="folder or s3:// for sru.md and runs.csv (results/sru/TIME)")
-    parser.add_argument("--store", metavar="DIR", help="store of all results (results/store, shared with sweeps)")
-    parser.add_argument("--config-dir", metavar="DIR", help="folder with host/ and workload/ files of your own")
-    parser.add_argument(
-        "--horizon-s", default=HORIZON_S, metavar="S", help=f"virtual seconds of each run ({HORIZON_S:g})"
-    )
-    parser.add_argument("--inline", action="store_true", help="run in this process, without Ray")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    run_options(parser, "sru", HORIZON_S)
     load = parser.add_argument_group(
         "the load on HOST", f"without any: {', '.join(f'{key} {value}' for key, value in USUAL.items())}"
     )

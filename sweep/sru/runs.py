@@ -9,7 +9,8 @@ from typing import Any
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.scenarios import changed
 from sweep.capacity.study import Run
-from workers.schema import FQ_SLOTS, RCACHE_MAX_PAGES, parse_iova_pages
+from workers.params import size_classes
+from workers.schema import FQ_SLOTS, RCACHE_MAX_PAGES
 
 Row = dict[str, Any]
 
@@ -71,5 +72,4 @@ def measure(hosts: Sequence[HostClass], run: Run) -> tuple[Measured, ...]:
 
 def bins(iova_pages: str) -> int:
     """How many of the six size bins the sizes use: powers of two up to 32 pages."""
-    sizes = parse_iova_pages(iova_pages)[0]
-    return len({(size - 1).bit_length() for size in sizes if size <= RCACHE_MAX_PAGES})
+    return sum(pages <= RCACHE_MAX_PAGES for pages, _ in size_classes(iova_pages))

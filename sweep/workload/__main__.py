@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import sys
 import textwrap
 from pathlib import Path
 
-from sweep.command import Parser, exit_code
+from sweep.command import COMPLETE, Parser, start
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
 from sweep.workload.write import write
@@ -37,17 +36,14 @@ Exit codes: 0 written (warnings are printed), 2 bad input (one sentence, nothing
 
 
 def main(argv: list[str]) -> int:
-    """Reads a trace and writes the workload: 0, 2 bad input, 130 interrupted (Ctrl-C)."""
-    return exit_code("sweep.workload", _run, argv, kept="")
-
-
-def _run(argv: list[str]) -> int:
+    """Reads a trace and writes the workload; 0. Raises ScenarioError for bad input."""
     given = _parser().parse_args(argv)
     name = _name(given.name, given.trace)
     if not given.output or "://" in given.output:
         raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
-    cpus = None if given.cpus is None else check_value(column("cpus"), given.cpus)
-    found = estimate(measured := measure(given.trace), given.trace, cpus)
+    if given.cpus is not None:
+        check_value(column("cpus"), given.cpus)
+    found = estimate(measured := measure(given.trace), given.trace, given.cpus)
     files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
     seen = measured.seen
     print(f"{seen.lines} lines: {seen.events} events, {seen.others} of other tracepoints, {seen.damaged} damaged,")
@@ -55,7 +51,7 @@ def _run(argv: list[str]) -> int:
     print(text(found))
     print(f"\nworkload: {files[0]}\npoints:   {files[1]}")
     print(f"\nrun it:   python -m sweep {shlex.quote(f'points={files[1]}')}")
-    return 0
+    return COMPLETE
 
 
 def text(found: Estimate) -> str:
@@ -91,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", default="results/workloads", help="folder for the files; default: %(default)s"
     )
-    parser.add_argument("--cpus", help="possible CPUs of the machine, where the trace does not say")
+    parser.add_argument("--cpus", type=int, help="possible CPUs of the machine, where the trace does not say")
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    start("sweep.workload", main)

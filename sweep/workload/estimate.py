@@ -158,7 +158,7 @@ def _bursts(found: Measured, active: np.ndarray, out: Estimate) -> None:
     each = int(found.unmaps.sum()) / number
     lasts_ns = bursts.short_ns / number
     per_cpu_per_s = 1e9 * found.unmaps.sum() / found.span_ns / len(active)
-    if bursts.long_gaps >= FEWEST_BURSTS:  # from the first burst of each CPU to its last
+    if bursts.long_gaps >= FEWEST_BURSTS and spans_ns:  # from the first burst of each CPU to its last
         between_ns = (spans_ns - lasts_ns * len(busy)) / bursts.long_gaps
         per_cpu_per_s = 1e9 * each / between_ns * len(busy) / len(active)
     burst = max(1, round(each))

@@ -7,6 +7,7 @@ says. The events do not say the domain: where pieces that overlap are mapped at 
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable
 
@@ -37,7 +38,7 @@ class Live:
         self.matched = self.lifetimes_ns = self.split = 0
         self.domains = 1
         self.unlooked = 0  # events since overlaps were looked for
-        self.unknown_ns: list[int] = []
+        self.unknown_ns = array("q")
         self.moves: Counter[tuple[int, int]] = Counter()
 
     def add(self, events: Events) -> None:

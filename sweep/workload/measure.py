@@ -1,4 +1,7 @@
-"""What a trace says, block by block, in memory that does not grow with it, apart from the IOVAs in flight."""
+"""What a trace says, block by block.
+
+Memory does not grow with it, apart from the IOVAs in flight and those mapped before it began (8 bytes each).
+"""
 
 from __future__ import annotations
 

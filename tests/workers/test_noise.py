@@ -47,9 +47,3 @@ def test_normal_has_mean_0_and_variance_1():
     numbers = noise.normal(noise.key(np.full(NUMBER, 5, np.uint64), np.arange(NUMBER), 4))
     assert abs(numbers.mean()) < 5 / np.sqrt(NUMBER)
     assert abs(numbers.var() - 1) < 0.03
-
-
-def test_rounding_at_random_keeps_the_mean():
-    rounded = noise.round_at_random(np.full(NUMBER, 2.3), drawn())
-    assert set(rounded) == {2.0, 3.0}
-    assert abs(rounded.mean() - 2.3) < 0.01

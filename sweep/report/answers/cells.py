@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from sweep.config import RATE
-from sweep.report.answers.loads import MOST, verdict
+from sweep.report.answers.loads import totals
 
 WORST_CLASS = ("broken_by_patch", "locked_in_both", "fixed", "safe_in_both")
 """Classes of pairs, the worst first: what a cell of several pairs is."""
@@ -16,9 +16,7 @@ CELL = ("size_order", "size_row", "cell_cpus", "cell_rate")
 def verdict_cells(loads: pl.DataFrame) -> pl.DataFrame:
     """A row a cell, sorted: policy and CELL, ``verdict`` (the worst; null where a scenario has none and none locked
     up), how many scenarios are what, and the most of each figure of MOST. ``loads``: of ``by_load``."""
-    counts = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained")
-    figures = [*(pl.col(name).sum() for name in counts), *(pl.col(name).max() for name in MOST)]
-    return loads.group_by("policy", *CELL).agg(verdict(), *figures).sort("policy", *CELL)
+    return totals(loads, *CELL)
 
 
 def class_cells(loads: pl.DataFrame, pairs: pl.DataFrame, before: str, after: str) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from sweep.config import COST_NAMES, RATE
 from sweep.pairs import distinct, varying
+from workers.results import rearm_period_ms
 from workers.schema import parse_iova_pages
 
 COSTS = "costs"
@@ -69,8 +70,9 @@ def _with_margin(table: pl.LazyFrame) -> pl.LazyFrame:
     """With ``size_order``, ``locked`` and ``margin``: log10 of stay over re-arm period, null where nothing was run."""
     ordered = sorted(distinct(table, "iova_pages"), key=lambda text: (max(parse_iova_pages(text)[0]), text))
     places = {text: place for place, text in enumerate(ordered)}
-    ticks = (pl.col("hz") * 10 / 1000).ceil() + 1  # workers.results.rearm_jiffies
-    stay = (pl.col("softirq_residency_max_ms") / (1000 * ticks / pl.col("hz"))).clip(lower_bound=LEAST_STAY)
+    rearm_ms = {hz: float(rearm_period_ms(hz)) for hz in distinct(table, "hz")}
+    rearm = pl.col("hz").replace_strict(rearm_ms, return_dtype=pl.Float64)
+    stay = (pl.col("softirq_residency_max_ms") / rearm).clip(lower_bound=LEAST_STAY)
     return table.with_columns(
         pl.col("iova_pages").replace_strict(places, default=0, return_dtype=pl.Int64).alias("size_order"),
         (pl.col("verdict") == "soft_lockup").alias("locked"),

@@ -24,7 +24,7 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
     cell_cpus and cell_rate (where a map puts it): how many rows there are (scenarios), were not run for sure
     (implied), have no verdict (undecided; of these failed), are outside the range checked (unchecked), locked and
     chained; the lowest rate achieved by an active CPU (achieved_per_s); the most of each figure of MOST; the least
-    and most ticks a second (hz_low, hz_high) and the shortest horizon.
+    and most ticks a second (hz_low, hz_high) and virtual seconds of a run (horizon_low_s, horizon_high_s).
     """
     reduced = (
         table.group_by("policy", "iova_pages", "cpus", RATE)
@@ -40,7 +40,8 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
             *(pl.col(name).max() for name in MOST),
             pl.col("hz").min().alias("hz_low"),
             pl.col("hz").max().alias("hz_high"),
-            pl.col("horizon_s").min().alias("horizon_s"),
+            pl.col("horizon_s").min().alias("horizon_low_s"),
+            pl.col("horizon_s").max().alias("horizon_high_s"),
         )
         .collect()
     )
@@ -85,8 +86,10 @@ def verdict() -> pl.Expr:
     )  # fmt: skip
 
 
+COUNTS = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained")
+"""Columns of which groups of loads have the sum."""
+
+
 def totals(loads: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """Loads summed up by policy and ``by``, sorted: the counts, and the most of each figure of MOST."""
-    counts = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained")
-    figures = [*(pl.col(name).sum() for name in counts), *(pl.col(name).max() for name in MOST)]
-    return loads.group_by("policy", *by).agg(figures).sort("policy", *by)
+    """Loads summed up by policy and ``by``, sorted: the worst ``verdict``, COUNTS, the most of each figure of MOST."""
+    return loads.group_by("policy", *by).agg(verdict(), pl.col(COUNTS).sum(), pl.col(MOST).max()).sort("policy", *by)

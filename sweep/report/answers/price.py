@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from workers.policy import depot_values
-from workers.results import IOVA_NODE_BYTES
+from workers.results import full_magazine_bytes
 
 FIGURES = ("memory_peak_bytes", "memory_end_bytes", "iova_space_cached_peak_bytes", "depot_reclaim_s")
 
@@ -47,5 +47,4 @@ def keeps(policy: str, keys: dict[str, Any], cpus: int) -> Keeps:
     if depot["depot_kind"] == "list" and not trimmed:
         return Keeps(None, None)
     magazines = int(depot["trim_threshold"] if depot["depot_kind"] == "list" else depot["depot_capacity"])
-    each = int(depot["magazine_bytes"]) + IOVA_NODE_BYTES * int(depot["magazine_pfns"])
-    return Keeps(magazines, magazines * each)
+    return Keeps(magazines, magazines * full_magazine_bytes(depot))

@@ -11,6 +11,7 @@ from sweep.config import RATE
 from sweep.report.answers.boxes import Box, boxes, covered
 from sweep.report.answers.knobs import MOST_ROWS, knobs_of
 from sweep.report.answers.words import named, si
+from workers.params import rounded_pages
 from workers.results import PAGE_BYTES
 from workers.schema import parse_iova_pages
 
@@ -78,16 +79,12 @@ def _with_sizes(cells: pl.DataFrame) -> pl.DataFrame:
     texts = cells["iova_pages"].unique().to_list()
     parsed = {text: parse_iova_pages(text) for text in texts}
     largest = {text: max(sizes) for text, (sizes, _) in parsed.items()}
-    mean = {t: sum(w * _rounded(size) for size, w in zip(*parsed[t], strict=True)) for t in texts}
+    mean = {t: sum(w * rounded_pages(size) for size, w in zip(*parsed[t], strict=True)) for t in texts}
     at = pl.col("iova_pages")
     space = pl.col("active_cpus") * pl.col("in_flight") * at.replace_strict(mean, return_dtype=pl.Float64) * PAGE_BYTES
     return cells.with_columns(
         at.replace_strict(largest, return_dtype=pl.Int64).alias(LARGEST), space.round_sig_figs(6).alias(SPACE)
     )
-
-
-def _rounded(pages: int) -> int:
-    return 1 << (pages - 1).bit_length() if pages <= 32 else pages
 
 
 def _axis(column: pl.Series) -> tuple[np.ndarray, list[object], list[object]]:
@@ -106,12 +103,14 @@ def _text(features: list[str], axes: list[tuple[np.ndarray, list[object], list[o
     for feature, (_, lows, highs), low, high in zip(features, axes, box.low, box.high, strict=True):
         least, most = lows[low], highs[high]
         above, below = low > 0, high < len(lows) - 1
-        if above and below:
+        if isinstance(least, str) and (above or below):  # words have no order to speak of
+            words = [str(word) for place in range(low, high + 1) for word in dict.fromkeys((lows[place], highs[place]))]
+            said.append(f"{named(feature)} = {' or '.join(words)}")
+        elif above and below:
             both = _value(feature, least) if least == most else f"{_value(feature, least)} to {_value(feature, most)}"
             said.append(f"{named(feature)} {'=' if least == most else 'from'} {both}")
         elif above or below:
-            end = len(set(lows)) == 2 and isinstance(least, (bool, str))
-            sign = "=" if end or isinstance(least, (bool, str)) else "≥" if above else "≤"
+            sign = "=" if isinstance(least, bool) else "≥" if above else "≤"
             said.append(f"{named(feature)} {sign} {_value(feature, least if above else most)}")
     return " and ".join(said) or "always"
 

@@ -12,8 +12,8 @@ from sweep.report.view import View
 NOTE = (
     "Coverage: how many of all scenarios that lock up meet the conditions. Precision: how many of those that meet them"
     " lock up. Every limit is a value that was run, and says nothing of values between. Address space in flight is"
-    " active CPUs x IOVAs in flight x their pages; maps are tried below 4 GiB first. Found by cutting boxes out of the"
-    " grid, as PRIM does."
+    " active CPUs x IOVAs in flight x their pages, as the allocator rounds them. Found by cutting boxes out of all"
+    " scenarios, as PRIM does."
 )
 
 
@@ -23,9 +23,9 @@ def section(view: View) -> Section:
     first: Block = bars or Paragraph(
         "No two scenarios differ in one knob alone, so none can be told to move the boundary."
     )
-    return Section(
-        "What moves the boundary", (first, *(_rules(view, policy) for policy in view.shown), Paragraph(NOTE))
-    )
+    rules = [_rules(view, policy) for policy in view.shown]
+    note = [Paragraph(NOTE)] if any(isinstance(block, Table) for block in rules) else []
+    return Section("What moves the boundary", (first, *rules, *note))
 
 
 def _rules(view: View, policy: str) -> Block:

@@ -40,13 +40,14 @@ def percentiles(view: View) -> Figure | None:
     found = by_machine(view.loads).filter(pl.col("policy").is_in(view.shown)).drop_nulls("softirq_residency_max_ms")
     if found.is_empty():
         return None
-    rearm, horizon_s = rearm_ms(view.loads), highest(view.loads["horizon_s"]) or 0.0
+    rearm = rearm_ms(view.loads)
+    ends_s = lowest(view.loads["horizon_low_s"]) or 0.0, highest(view.loads["horizon_high_s"]) or 0.0
     rows = rows_of(found)
     cpus = found["cell_cpus"].unique().sort().to_list()
     longest = found["softirq_residency_max_ms"]
     span_ms = (lowest(longest.filter(longest > 0)) or 1.0) / 3, max(1e3 * RCU_STALLS_S[-1], highest(longest) or 0) * 3
     said = [_reaches(view, found, policy, rearm[0]) for policy in view.shown]
-    title = f"The softirq stays for the re-arm period ({_period(rearm)}) and longer {listed(said)}"
+    title = f"The softirq stays for the re-arm period ({_span(rearm, 'ms')}) and longer {listed(said)}"
     worst = [
         f"{view.side(p)}, {row}: longest stay {_range(found.filter(policy=p, size_row=row))}"
         for p in view.shown
@@ -60,7 +61,7 @@ def percentiles(view: View) -> Figure | None:
         for j, policy in enumerate(view.shown):
             for i, row in enumerate(rows):
                 _panel(axes[i][j], found.filter(policy=policy, size_row=row))
-                _limits(axes[i][j], rearm, horizon_s, j == len(view.shown) - 1)
+                _limits(axes[i][j], rearm, ends_s, j == len(view.shown) - 1)
                 axes[i][0].set_ylabel(f"{shown(row)}\ntime")
             axes[0][j].set_title(shown(view.side(policy)), fontsize=10, fontweight="bold")
             axes[-1][j].set_xlabel("CPUs of the machine")
@@ -80,13 +81,15 @@ def percentiles(view: View) -> Figure | None:
         )
         return figure
 
+    limits = [f"{limit_s:g} s" for limit_s in (SOFT_LOCKUP_S, *RCU_STALLS_S)]
     alt = (
         "Panels of times on a log scale against the machine's CPUs, a row an IOVA size, a column a policy, with lines"
-        f" at the re-arm period, the end of the run, 20 s, 21 s and 60 s. {'. '.join(worst)}."
+        f" at the re-arm period, the end of the run, {listed(limits)}."
+        f" {'. '.join(worst)}."
     )
     note = (
-        f"Each point is the worst scenario of that machine. Runs end after {horizon_s:g} s of virtual time: no stay is"
-        " seen for longer than that, so a stay at that line may be of any length."
+        f"Each point is the worst scenario of that machine. Runs end after {_span(ends_s, 's')} of virtual time: no"
+        " stay is seen for longer than that, so a stay at that line may be of any length."
     )
     return Figure("callbacks", title, to_svg("callbacks", draw), alt, note)
 
@@ -99,14 +102,15 @@ def _panel(axis: Axes, here: pl.DataFrame) -> None:
         )
 
 
-def _limits(axis: Axes, rearm: tuple[float, float], horizon_s: float, named: bool) -> None:
+def _limits(axis: Axes, rearm: tuple[float, float], ends_s: tuple[float, float], named: bool) -> None:
     axis.axhspan(rearm[0], rearm[1] * 1.01, color="#000000", alpha=0.25, lw=0)
     axis.axhline(rearm[0], color="#000000", lw=0.9)
-    marks = [(rearm[0], f"re-arm, {_period(rearm)}"), (1e3 * horizon_s, f"run ends, {horizon_s:g} s")]
-    axis.axhline(1e3 * horizon_s, color="#8a8a8a", lw=0.9, ls=(0, (1, 1)))
+    marks = [(rearm[0], f"re-arm, {_span(rearm, 'ms')}"), (1e3 * ends_s[1], f"run ends, {_span(ends_s, 's')}")]
+    axis.axhline(1e3 * ends_s[1], color="#8a8a8a", lw=0.9, ls=(0, (1, 1)))
     for limit_s in (SOFT_LOCKUP_S, *RCU_STALLS_S):
         axis.axhline(1e3 * limit_s, color="#7a1430", lw=0.8, ls=(0, (5, 2)))
-    marks += [(1e3 * SOFT_LOCKUP_S, "soft lockup 20 s, RCU 21 s"), (1e3 * RCU_STALLS_S[-1], "RCU, Ubuntu, 60 s")]
+    marks += [(1e3 * SOFT_LOCKUP_S, f"soft lockup {SOFT_LOCKUP_S:g} s, RCU {RCU_STALLS_S[0]:g} s")]
+    marks.append((1e3 * RCU_STALLS_S[-1], f"RCU, Ubuntu, {RCU_STALLS_S[-1]:g} s"))
     for value_ms, text in marks if named else []:
         up = value_ms == 1e3 * RCU_STALLS_S[-1]
         axis.annotate(
@@ -115,9 +119,9 @@ def _limits(axis: Axes, rearm: tuple[float, float], horizon_s: float, named: boo
         )  # fmt: skip
 
 
-def _period(rearm: tuple[float, float]) -> str:
-    low, high = rearm
-    return f"{low:g} ms" if math.isclose(low, high) else f"{low:g} to {high:g} ms"
+def _span(ends: tuple[float, float], unit: str) -> str:
+    low, high = ends
+    return f"{low:g} {unit}" if math.isclose(low, high) else f"{low:g} to {high:g} {unit}"
 
 
 def _reaches(view: View, found: pl.DataFrame, policy: str, rearm_low_ms: float) -> str:

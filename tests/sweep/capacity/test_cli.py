@@ -65,7 +65,7 @@ def test_interrupted_it_goes_on_where_it_was(capsys: pytest.CaptureFixture[str])
         return LOCKS(scenarios)
 
     assert exit_code("sweep.capacity", lambda given: main(given, interrupted), argv) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "interrupted; give the same command again" in capsys.readouterr().err
     assert not Path("out").exists()
     second = batches.copy()
     assert main(argv, interrupted) == 0

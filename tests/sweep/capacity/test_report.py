@@ -48,7 +48,6 @@ def test_totals_of_both_sides(findings: tuple[Findings, ...]) -> None:
     assert now.lockups_per_year == Estimate(6200, 3100, 12400)
     assert after.lockups_per_year == Estimate(200, 100, 400)
     assert now.memory_peak_bytes == (10 * 3 + 2 + 7) * 16 << 20
-    assert now.memory_end_bytes * 2 == now.memory_peak_bytes
 
 
 def test_the_answer_comes_first(findings: tuple[Findings, ...]) -> None:
@@ -66,11 +65,12 @@ def test_the_answer_comes_first(findings: tuple[Findings, ...]) -> None:
 
 
 def test_loads_beyond_what_was_checked_are_named(findings: tuple[Findings, ...]) -> None:
+    findings[1].now.row["checked"] = None  # a run that failed is not said to be outside
     findings[2].now.row["checked"] = False
     try:
         assert "to be trusted less: calm." in " ".join(to_terminal(lead(findings)).split())
     finally:
-        findings[2].now.row["checked"] = True
+        findings[1].now.row["checked"] = findings[2].now.row["checked"] = True
 
 
 def test_the_csv_has_a_row_a_host_class_and_numbers_in_it(findings: tuple[Findings, ...]) -> None:

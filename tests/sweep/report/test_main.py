@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sweep.command import exit_code
 from sweep.document import Document
 from sweep.report.__main__ import main
 from sweep.storage.local import LocalStorage
@@ -84,7 +85,7 @@ def test_a_bad_folder_is_one_sentence(
     if manifested is not None:
         (tmp_path / "manifest.json").write_text(manifested)
     before = contents(tmp_path)
-    assert main([str(tmp_path)]) == 2
+    assert exit_code("sweep.report", main, [str(tmp_path)]) == 2
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(f"sweep.report: DIR: {tmp_path} was given; ")
@@ -95,14 +96,22 @@ def test_a_bad_folder_is_one_sentence(
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "s3://UPPER"])
 def test_a_bad_url_is_one_sentence(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([url]) == 2
+    assert exit_code("sweep.report", main, [url]) == 2
     assert capsys.readouterr().err.startswith("sweep.report: DIR: ")
+
+
+@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--out"]])
+def test_bad_arguments_are_one_sentence(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("sweep.report", main, argv) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("sweep.report: ")
+    assert told.count("\n") == 1
 
 
 @pytest.mark.usefixtures("short")
 def test_a_place_that_cannot_be_written(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "report.html").mkdir()
-    assert main([str(results), "--output", str(tmp_path)]) == 2
+    assert exit_code("sweep.report", main, [str(results), "--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"sweep.report: --output: {tmp_path} cannot be written (")
 
 
@@ -121,7 +130,7 @@ def test_whatever_a_sweep_may_hold_it_is_written(tmp_path: Path, kind: str) -> N
 
 @pytest.mark.parametrize("argv", [[], ["a", "b"], ["--bogus", "a"]])
 def test_arguments_that_cannot_be_are_one_sentence(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(argv) == 2
+    assert exit_code("sweep.report", main, argv) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("sweep.report: ")

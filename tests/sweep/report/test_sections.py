@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from sweep.document import Block, Bullets, Code, Figure, Paragraph, Section, Table
+from sweep.report.chapters import callbacks, safe_rates
 from sweep.report.sections import lead, sections
+from sweep.report.view import view_of
 from tests.sweep.frames import boundary_frame, result_row
 from tests.sweep.report.tables import results
 from workers.schema import RESULT_COLUMNS, VERDICTS, Columns
@@ -160,10 +162,12 @@ def test_sections_come_in_the_order_of_the_questions(known: Any) -> None:
 def test_a_long_lead_is_short_and_the_whole_of_it_below() -> None:
     few = boundary_frame().filter(cpus=16).to_dicts()
     rows = [row | {"cpus": cpus, "id": f"{row['id']} {cpus}"} for cpus in range(10, 25) for row in few]
-    first, rest = report(rows)
-    assert isinstance(first[0], Table)
-    assert [row[1] for row in first[0].rows] == ["10 to 24"] * 3
-    whole = rest[0].blocks[0]
+    view = view_of(results(*rows))
+    (first,), chapter = safe_rates.lead(view), safe_rates.section(view)
+    assert isinstance(first, Table)
+    assert [row[1] for row in first.rows] == ["10 to 24"] * 3
+    assert chapter is not None
+    whole = chapter.blocks[0]
     assert isinstance(whole, Table)
     assert len(whole.rows) == 45
 
@@ -188,6 +192,14 @@ def test_hazards_are_told_where_the_results_have_them() -> None:
         result_row({"in_flight": 64 + i}, verdict="chained") | dict(zip(names, hazard, strict=True))
         for i, hazard in enumerate([(0.0, 0.0, 0.1), (2.5, 1.0, 7.0)])
     ]
-    _, rest = report(rows)
-    tables = {b.title: b for section in rest for b in section.blocks if isinstance(b, Table)}
+    chapter = callbacks.section(view_of(results(*rows)))
+    assert chapter is not None
+    tables = {block.title: block for block in chapter.blocks if isinstance(block, Table)}
     assert tables["How often it locks up"].rows == (("1 page", "array", "1 of 2", "2.5", "1", "7"),)
+
+
+def test_runs_of_several_lengths_are_not_said_to_end_at_one_time() -> None:
+    rows = [result_row({"horizon_s": horizon_s}, softirq_residency_max_ms=5.0) for horizon_s in (1.0, 3.0)]
+    chapter = callbacks.section(view_of(results(*rows)))
+    assert chapter is not None
+    assert "Runs end after 1 to 3 s of virtual time" in "".join(strings(chapter.blocks[:1]))

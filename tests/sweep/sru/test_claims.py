@@ -92,3 +92,5 @@ def test_reclaim_is_ten_magazines_a_second_down_to_the_cpus() -> None:
     assert "10 magazines a second and bin: 25.4 s" in claim.found
     assert "(256) magazines" in claim.found
     assert "10 MiB stay for good" in claim.found
+    assert claim.judgement == CORRECTED
+    assert judged("converges", **{SPIKES[BOTH]: {"depot_reclaim_s": 0.3}}).judgement == CONFIRMED

@@ -41,7 +41,7 @@ def test_pieces_that_are_left_count_once() -> None:
 
 def test_unmaps_of_what_was_mapped_before() -> None:
     found = live((10, 0, U, 5, 1), (20, 0, M, 5, 1), (30, 0, U, 5, 1))
-    assert (found.unknown_ns, found.matched, found.domains) == ([10], 1, 1)
+    assert (list(found.unknown_ns), found.matched, found.domains) == ([10], 1, 1)
 
 
 def test_the_same_address_twice_proves_two_domains() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from sweep.report.answers.rules import MOST_LEVELS, rules_of
+import numpy as np
+
+from sweep.report.answers.boxes import Box
+from sweep.report.answers.rules import MOST_LEVELS, _text, rules_of
 from tests.sweep.frames import boundary_frame, result_row
 from tests.sweep.report.tables import table
 
@@ -54,6 +57,12 @@ def test_words_and_switches() -> None:
         cpus=(*CPUS, 300, 400, 500),
     )
     assert [rule.text for rule in rules_of(table(*rows), "array").rules] == ["phase = aligned and dma32_first = True"]
+
+
+def test_words_have_no_order() -> None:
+    axes = [(np.array([0]), ["a", "b", "c"], ["a", "b", "c"])]
+    assert _text(["phase"], axes, Box(np.array([1]), np.array([2]), 1, 1)) == "phase = b or c"
+    assert _text(["phase"], axes, Box(np.array([0]), np.array([2]), 1, 1)) == "always"
 
 
 def test_the_rest_of_the_sweep_is_left_alone() -> None:
