@@ -72,7 +72,8 @@ def compose(argv: list[str]) -> Composed | None:
             take()
     except SystemExit as stop:
         if stop.code:
-            raise ScenarioError(_flat(said.getvalue().strip().splitlines()[-1])) from None
+            last = said.getvalue().strip().splitlines()[-1]
+            raise ScenarioError(_flat(last.removeprefix("sweep: error: "))) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
         raise error if isinstance(error, ScenarioError) else ScenarioError(_sentence(error)) from None
     sys.stderr.write(said.getvalue())
