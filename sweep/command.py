@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from sweep import output
 from sweep.config import Library
+from sweep.document.text import one_line
 from sweep.storage import Storage, open_storage
 from sweep.storage.names import PART
 from workers.schema import ScenarioError
@@ -40,7 +41,7 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> in
     try:
         return run(argv)
     except ScenarioError as error:
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{name}: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted; give the same command again", file=sys.stderr)
@@ -98,12 +99,12 @@ def told_failures(rows: Iterable[Mapping[str, Any]]) -> int:
     """Names the first failed runs on stderr; the exit code."""
     failed = [row for row in rows if row["status"] == "failed"]
     for row in failed[:MOST_FAILURES]:
-        print(f"failed: {row['id']}: {row['error']}", file=sys.stderr)
+        print(one_line(f"failed: {row['id']}: {row['error']}"), file=sys.stderr)
     return FAILED_POINTS if failed else COMPLETE
 
 
 def library(config_dir: str | None) -> Library:
-    """The named hosts, workloads and depots, those of a folder of the user's first; raises ScenarioError."""
+    """The named hosts, workloads and depots, those of the user's folder among them; raises ScenarioError."""
     from sweep.compose import compose
 
     composed = compose([*(["--config-dir", config_dir] if config_dir else []), "executor=inline"])

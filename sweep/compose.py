@@ -37,6 +37,9 @@ ConfigStore.instance().store(name="schema", node=SweepConfig)
 GROUPS = {"depot": POLICY_KEYS, "host": COST_NAMES, "workload": (*LOAD_NAMES, RATE)}
 """Groups whose files a grid names, and the keys of such a file (beside ``sources``)."""
 
+CHOSEN = ("grid", "cluster")
+"""Groups that only the command line names."""
+
 
 @dataclass(frozen=True)
 class Composed:
@@ -69,7 +72,8 @@ def compose(argv: list[str]) -> Composed | None:
             take()
     except SystemExit as stop:
         if stop.code:
-            raise ScenarioError(_flat(said.getvalue().strip().splitlines()[-1])) from None
+            last = said.getvalue().strip().splitlines()[-1]
+            raise ScenarioError(_flat(last.removeprefix("sweep: error: "))) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
         raise error if isinstance(error, ScenarioError) else ScenarioError(_sentence(error)) from None
     sys.stderr.write(said.getvalue())
@@ -137,19 +141,27 @@ _KEYS = {type(table).__name__: list(vars(table)) for table in (getattr(SweepConf
 
 
 def _library() -> Library:
-    """Every depot, host and workload on Hydra's search path; of two with one name the first counts, as in Hydra."""
-    found: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    """Every depot, host and workload on Hydra's search path.
+
+    Raises ScenarioError for a file that has the name of one before it, which Hydra would take in its place unsaid.
+    """
+    found: dict[str, dict[str, Any]] = {group: {} for group in (*GROUPS, *CHOSEN)}
     for source in HydraConfig.get().runtime.config_sources:
         if source.schema not in ("pkg", "file") or source.provider == "hydra":
             continue
         root = importlib.resources.files(source.path) if source.schema == "pkg" else Path(source.path)
-        for group, allowed in GROUPS.items():
+        for group, named in found.items():
             folder = root / group
             for file in sorted(folder.iterdir(), key=lambda f: f.name) if folder.is_dir() else ():
                 name, ending = os.path.splitext(file.name)
-                if ending == ".yaml" and name not in found[group]:
-                    found[group][name] = _values(f"{group}/{file.name}", file.read_text(encoding="utf-8"), allowed)
-    return Library(**found)
+                where = f"{group}/{file.name}"
+                if ending != ".yaml":
+                    continue
+                if name in named:
+                    raise ScenarioError(f"{where}: given in {source.path}, but conf/ has one; allowed is another name")
+                allowed = GROUPS.get(group)
+                named[name] = _values(where, file.read_text(encoding="utf-8"), allowed) if allowed else {}
+    return Library(**{group: found[group] for group in GROUPS})
 
 
 def _values(where: str, text: str, allowed: tuple[str, ...]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from sweep.aggregate import summarize
 from sweep.baseline.gate import open_gate
 from sweep.command import COMPLETE, FAILED_POINTS, MOST_FAILURES
 from sweep.config import Library, SweepConfig, given
+from sweep.document.text import one_line
 from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
 from sweep.pairs import in_file
@@ -208,7 +209,7 @@ def _reported(results: Results, folder: Storage) -> bool:
         write_report(document(results), folder)
         return True
     except Exception as error:  # a mistake in the report is none of the sweep's
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = one_line(f"{type(error).__name__}: {error}")
         print(f"report: could not be written ({reason}); python -m sweep.report makes it again", file=sys.stderr)
         return False
 
@@ -257,7 +258,7 @@ def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:
 
 def _close(folder: Storage, joined: Joined, reported: bool) -> None:
     for row in joined.failures[:MOST_FAILURES]:
-        print(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}", file=sys.stderr)
+        print(one_line(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}"), file=sys.stderr)
     if joined.failed:
         print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
     print(f"report: {_shown(folder, PAGE)}" if reported else f"results: {_shown(folder, '')}")

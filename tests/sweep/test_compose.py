@@ -80,6 +80,14 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     assert rows["burst_period_us"].tolist() == [4000.0, 4000.0]
 
 
+@pytest.mark.parametrize("name", ["depot/array.yaml", "host/high.yaml", "workload/pktgen_tx.yaml", "grid/small.yaml"])
+def test_a_file_of_ones_own_never_goes_unsaid(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("{}\n")
+    with pytest.raises(ScenarioError, match=f"{name}: given in .*; allowed is another name"):
+        compose(["--config-dir", str(tmp_path)])
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

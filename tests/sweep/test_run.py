@@ -223,6 +223,13 @@ def test_a_failure_is_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert sweep_with(never, *argv) == 1  # what the model raised is never run again
 
 
+def test_no_id_commands_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = (points(tmp_path / "p.csv", "raise \x1b[31m"), f"output={tmp_path / 'out'}", "executor=inline")
+    assert sweep_with(standin.simulate, *argv) == 1
+    assert "failed: raise \ufffd[31m (row 1): ValueError" in capsys.readouterr().err
+    assert table(tmp_path / "out")["id"].to_list() == ["raise \x1b[31m"]
+
+
 def test_all_points_failed(tmp_path: Path) -> None:
     argv = (points(tmp_path / "p.csv", "raise"), f"output={tmp_path / 'out'}", "executor=inline")
     assert sweep_with(standin.simulate, *argv) == 1
