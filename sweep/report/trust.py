@@ -40,7 +40,7 @@ def _compared(version: str, measured: Agreement | None) -> list[Block]:
     if measured is None:
         text = f"How well the model agrees with {machine} was not measured for version {version} of the model."
         return [Paragraph(text)]
-    text = f"{count(measured.rows, 'scenario')} were run by the model and by {machine}."
+    text = f"{measured.rows:,} rows, each a scenario under one policy, were run by the model and by {machine}."
     if measured.model_version != version:
         text += (
             f" That was version {measured.model_version} of the model; these results are of version {version}, for"
