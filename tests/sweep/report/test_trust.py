@@ -59,7 +59,8 @@ def test_a_table_of_an_older_model_does_not_say_what_was_checked() -> None:
 
 
 def test_agreement_is_of_a_version() -> None:
-    assert "400 rows, each a scenario under one policy, were run by the model and by the reference machine" in said(rows("run"))
+    text = "400 rows, each a scenario under one policy, were run by the model and by the reference machine"
+    assert text in said(rows("run"))
     assert "**Agreement with the reference machine: 1 of 1 target met**" in said(rows("run"))
     assert "| verdicts equal | 96 % | 95 % | yes |" in said(rows("run"))
     assert "| 16 pages | 80 | 90.0% |" in said(rows("run"))
