@@ -23,7 +23,6 @@ class Queued(NamedTuple):
     freed: np.ndarray
     flushes: np.ndarray
     flush_ns: np.ndarray
-    finished_before: np.ndarray
 
 
 def part_of(batch: np.ndarray, count: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -57,7 +56,7 @@ def queue_burst(
     """One burst of unmaps on each of n CPUs, ``unmapped`` (kinds, n), each starting at ``start_ns`` (n,).
 
     The first ring of a lane to fill flushes for all; what a CPU appended before that moment is released, and freed
-    if the CPU goes on unmapping after it. ``finished_before`` (n,): the CPU's burst was over by then.
+    if the CPU goes on unmapping after it.
     """
     burst = unmapped.sum(0)
     held = new.sum(0)
@@ -80,7 +79,7 @@ def queue_burst(
     kept_old = np.where(asked, 0.0, old) + np.where(over, new + first, 0.0)
     kept_new = np.where(goes_on, rest - straight, np.where(over, 0.0, new + first + rest))
     flushes = np.isfinite(flush_ns) + by_lane.total(lane, again, lanes)
-    return Queued(kept_old, kept_new, freed, flushes, flush_ns, over)
+    return Queued(kept_old, kept_new, freed, flushes, flush_ns)
 
 
 def _long_bursts(
