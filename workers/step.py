@@ -39,11 +39,12 @@ def step(s: State, p: Params) -> State:
 def record(s: State, p: Params, length_ns: np.ndarray) -> None:
     """Keeps the peaks of depots, nodes and cached address space, and their sums over the slices' length (lanes,)."""
     c = s.count
-    c["low_nodes_x_ns"] += s.lane_nodes[0] * length_ns
-    c["high_nodes_x_ns"] += s.lane_nodes[1] * length_ns
-    c["magazines_x_ns"] += s.lane_depot.sum(0) * length_ns
-    c["cached_x_ns"] += s.lane_cached.sum(0) * length_ns
+    in_depots = s.lane_depot.sum(0)
     s.lane_depot_peak = np.maximum(s.lane_depot_peak, s.lane_depot)
-    c["depot_peak"] = np.maximum(c["depot_peak"], s.lane_depot.sum(0))
+    c["depot_peak"] = np.maximum(c["depot_peak"], in_depots)
     c["nodes_peak"] = np.maximum(c["nodes_peak"], s.lane_nodes.sum(0))
     c["cached_peak_pages"] = np.maximum(c["cached_peak_pages"], (s.lane_cached * p.pages).sum(0))
+    c["low_nodes_x_ns"] += s.lane_nodes[0] * length_ns
+    c["high_nodes_x_ns"] += s.lane_nodes[1] * length_ns
+    c["magazines_x_ns"] += in_depots * length_ns
+    c["cached_x_ns"] += s.lane_cached.sum(0) * length_ns

@@ -7,7 +7,7 @@ the period stays. So the bytes per second stay, and the unmap rate grows.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.remedies.remedy import Answer, Changes, NoEffect, Remedy
@@ -18,11 +18,11 @@ MOST = int(column("in_flight").high)
 
 def clamped(iova_pages: str) -> tuple[str, float]:
     """The ``iova_pages`` of the same requests after the clamp, and the mean number of IOVAs a request."""
-    pieces: Counter[int] = Counter()
+    pieces: defaultdict[int, float] = defaultdict(float)
     for pages, weight in zip(*parse_iova_pages(iova_pages), strict=True):
         whole, rest = divmod(pages, RCACHE_MAX_PAGES)
-        pieces[RCACHE_MAX_PAGES] += whole * weight  # type: ignore[assignment]
-        pieces[rest] += weight  # type: ignore[assignment]
+        pieces[RCACHE_MAX_PAGES] += whole * weight
+        pieces[rest] += weight
     mix = {pages: weight for pages, weight in sorted(pieces.items()) if pages and weight}
     iovas = sum(mix.values())
     return ",".join(f"{pages}:{weight / iovas:.6g}" for pages, weight in mix.items()), iovas
