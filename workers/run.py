@@ -49,14 +49,13 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
     """
     rows = len(scenarios["cpus"])
     done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf))
-    classes = np.array([len(params.size_classes(text)) for text in scenarios["iova_pages"]])
-    for number in np.unique(classes):
-        _run_batch(scenarios, np.flatnonzero(classes == number), done, watch)
+    classes = max(len(params.size_classes(text)) for text in scenarios["iova_pages"])
+    _run_batch(scenarios, np.arange(rows), classes, done, watch)
     return _columns(done, 1e9 * scenarios["horizon_s"], scenarios["cpus"])
 
 
-def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watch | None) -> None:
-    s, p = _begin(scenarios, queue[:WIDTH])
+def _run_batch(scenarios: Columns, queue: np.ndarray, classes: int, done: Counted, watch: Watch | None) -> None:
+    s, p = _begin(scenarios, queue[:WIDTH], classes)
     queue = queue[WIDTH:]
     while p.lanes:
         running = np.ones(p.lanes, bool)
@@ -75,11 +74,11 @@ def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watc
         s, p = state.take_lanes(s, p, running)
         more, queue = np.split(queue, [WIDTH - p.lanes])
         if len(more):
-            s, p = state.join_lanes(s, p, *_begin(scenarios, more))
+            s, p = state.join_lanes(s, p, *_begin(scenarios, more, classes))
 
 
-def _begin(scenarios: Columns, rows: np.ndarray) -> tuple[State, Params]:
-    p = params.from_columns({name: values[rows] for name, values in scenarios.items()})
+def _begin(scenarios: Columns, rows: np.ndarray, classes: int) -> tuple[State, Params]:
+    p = params.from_columns({name: values[rows] for name, values in scenarios.items()}, classes)
     s = state.initial(p)
     s.lane_id = rows.copy()
     return s, p
