@@ -140,6 +140,7 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
         "depot_surplus_largest_bin": out["depot_surplus"],
     }
     number, total_ns = _long_stays(done)
+    calm = np.isfinite(done.steady_ns) & (out["unfinished_stay_ns"] == 0)  # a stay that goes on has been seen to do so
     whole["long_stays"] = number
     return (
         {name: np.rint(value).astype(np.int64) for name, value in whole.items()}
@@ -150,7 +151,7 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
             "softirq_residency_max_ms": out["residency_max_ns"] / 1e6,
             "long_stays_ms": total_ns / 1e6,
             "unfinished_stay_ms": out["unfinished_stay_ns"] / 1e6,
-            "simulated_ms": np.where(np.isfinite(done.steady_ns), out["simulated_ns"], horizon_ns) / 1e6,
+            "simulated_ms": np.where(calm, out["simulated_ns"], horizon_ns) / 1e6,
             "irqs_off_max_ms": out["irqs_off_max_ns"] / 1e6,
             "rbtree_lock_held_fraction": np.minimum(out["held_ns"] / horizon_ns, 1.0),
             "rbtree_lock_wait_mean_us": out["wait_ns"] / np.maximum(out["acquisitions"], 1.0) / 1e3,
