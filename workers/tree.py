@@ -116,11 +116,12 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
         cached = walk.cached
         got, rest = np.rint(walk.taken), tries - np.rint(walk.taken)
         passed += walk.passed + np.where(rest > 0, (1.0 - cached) * nodes, 0.0)
-        cached = np.where(rest > 0, 1.0, cached)
         from_open = np.minimum(rest, np.floor(open_pages / slot[k]))
         open_pages = open_pages - from_open * slot[k]
         got, rest = got + from_open, rest - from_open
-        passed += np.where(rest > 0, nodes, 0.0)
+        cached = np.where(from_open > 0, 1.0, cached)
+        # the search goes on from the top down to where it began; the cached node stays, so that few frees end the seal
+        passed += np.where(rest > 0, cached * nodes, 0.0)
         sealed = np.where(rest > 0, np.minimum(sealed, p.pages[k, lanes]), sealed)
         s.lane_nodes[side, lanes] += got
         found[k] += got
