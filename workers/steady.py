@@ -65,10 +65,7 @@ def _chain_has_few(s: State, p: Params) -> np.ndarray:
 
 
 def _deep(s: State, p: Params, lanes: np.ndarray, passed_ns: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Whether the stay in the softirq has lasted for this window and the one before, with callbacks of DEEP_SHARE: (n,).
-
-    The window before is known to be as long as two at most: windows of a chain go on beyond their length.
-    """
+    """Whether the stay in the softirq has lasted for twice this window, with callbacks of DEEP_SHARE on average: (n,)."""
     stay_ns = s.lane_now_ns[lanes] - s.lane_softirq_start_ns[lanes]
     mean_ns = seen[RATES.index("callback_ns")] / np.maximum(seen[RATES.index("callbacks")], 1e-12)
     rearm_ns = p.timer_jiffies[lanes] * p.tick_ns[lanes]
