@@ -34,7 +34,7 @@ def part_of(batch: np.ndarray, count: np.ndarray, u: np.ndarray) -> np.ndarray:
     for kind in range(last):
         rest = left - batch[kind]
         take = np.floor(count * batch[kind] / np.maximum(left, 1.0) + u)
-        take = np.clip(take, np.maximum(count - rest, 0.0), np.minimum(batch[kind], count))
+        take = np.minimum(np.maximum(take, np.maximum(count - rest, 0.0)), np.minimum(batch[kind], count))
         out[kind] = take
         count = count - take
         left = rest
@@ -63,22 +63,23 @@ def queue_burst(
     fills = held + burst > FQ_SLOTS
     full_ns = np.where(fills, start_ns + (FQ_SLOTS - held) * unmap_ns, np.inf)
     flush_ns = by_lane.least(lane, full_ns, lanes)
-    moment = flush_ns[lane]
-    flushed = np.isfinite(moment)
-    with np.errstate(invalid="ignore"):
-        appended = np.where(flushed, np.floor((moment - start_ns) / unmap_ns + 1e-9), burst)
-    appended = np.clip(appended, 0.0, np.minimum(burst, np.maximum(FQ_SLOTS - held, 0.0)))
-    first = part_of(unmapped, appended, u)
-    rest = unmapped - first
-    again, straight = _long_bursts(lane, lanes, rest.sum(0) * flushed, unmap_ns, slice_ns, u)
-    straight = part_of(rest, straight, u)
-    goes_on = flushed & (rest.sum(0) > 0)
-    over = flushed & ~goes_on
-    asked = burst > 0  # a CPU that unmaps nothing does not look at its ring
-    freed = np.where(asked, old, 0.0) + np.where(goes_on, new + first + straight, 0.0)
-    kept_old = np.where(asked, 0.0, old) + np.where(over, new + first, 0.0)
-    kept_new = np.where(goes_on, rest - straight, np.where(over, 0.0, new + first + rest))
-    flushes = np.isfinite(flush_ns) + by_lane.total(lane, again, lanes)
+    freed = old * (burst > 0)  # a CPU that unmaps nothing does not look at its ring
+    kept_old, kept_new = old - freed, new + unmapped
+    flushes = np.isfinite(flush_ns).astype(float)
+    at = np.flatnonzero(np.isfinite(flush_ns[lane]))
+    if len(at):
+        appended = np.floor((flush_ns[lane[at]] - start_ns[at]) / unmap_ns[at] + 1e-9)
+        appended = np.minimum(np.maximum(appended, 0.0), np.minimum(burst[at], np.maximum(FQ_SLOTS - held[at], 0.0)))
+        first = part_of(unmapped[:, at], appended, u[at])
+        rest = unmapped[:, at] - first
+        again, straight = _long_bursts(lane[at], lanes, rest.sum(0), unmap_ns[at], slice_ns, u[at])
+        straight = part_of(rest, straight, u[at])
+        goes_on = rest.sum(0) > 0
+        released = new[:, at] + first
+        freed[:, at] += (released + straight) * goes_on
+        kept_old[:, at] += released * ~goes_on
+        kept_new[:, at] = rest - straight
+        flushes += by_lane.total(lane[at], again, lanes)
     return Queued(kept_old, kept_new, freed, flushes, flush_ns)
 
 

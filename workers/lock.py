@@ -115,6 +115,8 @@ def _hand_out_maps(
     failed = np.zeros((p.classes, len(lane)))
     low_first = p.dma32_first[lane]
     for k in range(p.classes):
+        if not tried[k].any():
+            continue
         eligible = maps[k] * ready
         short = (by_lane.total(lane, eligible, p.lanes) < tried[k])[lane]
         tries = fair_share(lane, np.where(short, maps[k], eligible), tried[k], u)
@@ -131,6 +133,8 @@ def _without_limit(
 
     Adds to ``found`` and leaves in ``failed`` what found nothing at all; tree attempts and failures, (classes, lanes).
     """
+    if not failed.any():
+        return np.zeros((p.classes, p.lanes)), np.zeros((p.classes, p.lanes))
     popped = magazines.get(s, p, rows, failed, stream=44, limit_4g=False)
     found += popped
     failed -= popped[0::2] + popped[1::2]
@@ -219,7 +223,7 @@ def _turn_size(
 ) -> np.ndarray:
     """Requests of the next turn (n,): what the time left allows; few where frees and attempts meet few holes."""
     fits = np.ceil(left_ns / np.maximum(s.lane_request_ns[go] + p.cost["lock_handover_ns"][go], SHORTEST_OP_NS))
-    holes = s.lane_holes[0][:, go].sum((0, 2)) + s.lane_holes[1][:, go].sum((0, 2))
+    holes = s.lane_holes[:, :, go].sum(3).sum(1).sum(0)  # in this order, so that unused classes add nothing
     gentle = np.where(mixed, np.floor(SMALLEST_TURN + holes / 4.0), np.inf)
     return np.maximum(np.minimum(np.minimum(fits, todo), gentle), 1.0)
 

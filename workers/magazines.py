@@ -82,7 +82,10 @@ def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: int
     over = np.zeros_like(freed)
     for k in range(p.classes):
         kinds = slice(2 * k, 2 * k + 2)
-        pick = np.flatnonzero(freed[2 * k] + freed[2 * k + 1])
+        number = rcache.size_of(freed[kinds])
+        fits = number <= p.magazine[lane] - rcache.size_of(s.row_loaded[kinds, rows])
+        s.row_loaded[kinds, rows] += freed[kinds] * fits
+        pick = np.flatnonzero(~fits)
         if not len(pick):
             continue
         r, u = rows[pick], draw(s, p, rows[pick], stream + k)
@@ -124,12 +127,17 @@ def get(
     lane = p.row_lane[rows]
     taken = np.zeros((2 * p.classes, len(rows)))
     for k in range(p.classes):
-        low_only = p.dma32_first[lane] & limit_4g
-        stuck = low_only & (s.row_loaded[2 * k, rows] == 0) & (s.row_loaded[2 * k + 1, rows] > 0)
-        pick = np.flatnonzero((want[k] > 0) & ~p.oversize[k, lane] & ~stuck)
+        kinds, low_only = slice(2 * k, 2 * k + 2), p.dma32_first[lane] & limit_4g
+        loaded = s.row_loaded[kinds, rows]
+        cached = want[k] * ~p.oversize[k, lane]
+        quick = rcache.at_hand(loaded, cached, low_only)
+        taken[kinds] = quick
+        s.row_loaded[kinds, rows] = loaded - quick
+        stuck = low_only & (loaded[0] == 0) & (loaded[1] > 0)
+        pick = np.flatnonzero((cached > rcache.size_of(quick)) & ~stuck)
         if not len(pick):
             continue
-        r, kinds, ln, low_only = rows[pick], slice(2 * k, 2 * k + 2), lane[pick], low_only[pick]
+        r, ln, low_only = rows[pick], lane[pick], low_only[pick]
         u = draw(s, p, r, stream + k)
         own = rcache.get(s.row_loaded[kinds, r], s.row_prev[kinds, r], want[k, pick], low_only, u)
         rest = want[k, pick] - own.taken.sum(0)

@@ -35,7 +35,7 @@ class Params:
     timer_jiffies: np.ndarray
     horizon_ns: np.ndarray
     seed: np.ndarray
-    # sizes: (classes, lanes); unused classes have weight 0
+    # sizes: (classes, lanes); classes a lane does not use have weight 0 and the size of its first
     pages: np.ndarray
     weight: np.ndarray
     oversize: np.ndarray
@@ -77,12 +77,12 @@ def size_classes(text: str) -> list[tuple[int, float]]:
     return sorted(merged.items())
 
 
-def from_columns(scenarios: Columns) -> Params:
-    """Parameters of the given scenario and depot columns, each of shape (lanes,)."""
+def from_columns(scenarios: Columns, classes: int = 1) -> Params:
+    """Parameters of the given scenario and depot columns, each of shape (lanes,), with ``classes`` sizes or more."""
     mixes = [size_classes(text) for text in scenarios["iova_pages"]]
-    classes = max(len(m) for m in mixes)
+    classes = max(classes, *(len(m) for m in mixes)) if mixes else classes
     lanes = len(mixes)
-    pages = np.ones((classes, lanes))
+    pages = np.tile([float(mix[0][0]) for mix in mixes], (classes, 1))
     weight = np.zeros((classes, lanes))
     for lane, mix in enumerate(mixes):
         for k, (size, share) in enumerate(mix):

@@ -36,7 +36,7 @@ def split(batch: np.ndarray, count: np.ndarray, u: np.ndarray) -> np.ndarray:
     """``count`` of the pfns of ``batch`` (2, n) -> (2, n), its low and high ones in proportion."""
     total = size_of(batch)
     low = np.floor(count * batch[LOW] / np.maximum(total, 1.0) + u)
-    low = np.clip(low, np.maximum(count - batch[HIGH], 0.0), np.minimum(count, batch[LOW]))
+    low = np.minimum(np.maximum(low, np.maximum(count - batch[HIGH], 0.0)), np.minimum(count, batch[LOW]))
     return np.stack((low, count - low))
 
 
@@ -89,6 +89,13 @@ def get(loaded: np.ndarray, prev: np.ndarray, want: np.ndarray, low_only: np.nda
     loaded, prev = np.where(swap, prev, loaded), np.where(swap, loaded, prev)
     second = _pop(loaded, np.where(swap, want, 0.0), low_only, u)
     return Popped(loaded - second, prev, first + second)
+
+
+def at_hand(loaded: np.ndarray, want: np.ndarray, low_only: np.ndarray) -> np.ndarray:
+    """Which of ``want`` (n,) gets ``loaded`` answers alone, all from one side: pfns (2, n) there, 0 elsewhere."""
+    from_low = want * (low_only & (want <= loaded[LOW]))
+    from_high = want * (~low_only & (loaded[LOW] == 0) & (want <= loaded[HIGH]))
+    return np.stack((from_low, from_high))
 
 
 def magazines_wanted(loaded: np.ndarray, prev: np.ndarray, want: np.ndarray, size: np.ndarray, mixed: np.ndarray):

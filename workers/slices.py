@@ -16,7 +16,13 @@ SHORTEST_ROUNDS_NS = 250_000.0
 
 
 def length_ns(s: State, p: Params) -> np.ndarray:
-    """Length of the next slice (lanes,): 1 ms at most, no burst twice, up to the next timer, finer in a callback."""
+    """Length of the next slice (lanes,): as long as may be, up to the next timer and the horizon."""
+    to_timer = np.where(s.lane_in_callback, np.inf, s.lane_timer_due_ns - s.lane_now_ns)
+    return np.maximum(np.minimum(np.minimum(longest_ns(s, p), to_timer), p.horizon_ns - s.lane_now_ns), 0.0)
+
+
+def longest_ns(s: State, p: Params) -> np.ndarray:
+    """What a slice may last (lanes,): 1 ms at most, no burst twice, finer in a callback and at a contended lock."""
     turns = np.maximum(np.floor(p.in_flight / p.burst), 1.0)
     longest = np.where(p.period_ns >= SHORT_PERIOD_NS, p.period_ns, turns * p.period_ns)
     longest = np.minimum(longest, LONGEST_NS)
@@ -26,6 +32,4 @@ def length_ns(s: State, p: Params) -> np.ndarray:
     longest = np.where(p.oversize.any(0) & s.lane_contended, np.minimum(longest, rounds), longest)
     one_round = np.clip(s.lane_lock_wait_ns, SHORTEST_ROUNDS_NS, LONGEST_NS)
     takes_turns = s.lane_contended & s.lane_in_callback & (~p.is_list | p.oversize.any(0))
-    longest = np.where(takes_turns, np.minimum(longest, one_round), longest)
-    to_timer = np.where(s.lane_in_callback, np.inf, s.lane_timer_due_ns - s.lane_now_ns)
-    return np.maximum(np.minimum(np.minimum(longest, to_timer), p.horizon_ns - s.lane_now_ns), 0.0)
+    return np.where(takes_turns, np.minimum(longest, one_round), longest)

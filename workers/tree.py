@@ -47,10 +47,12 @@ def erase(s: State, p: Params, freed: np.ndarray) -> None:
 def _free_side(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, count: np.ndarray, u: np.ndarray) -> None:
     """Frees ``count`` (classes, n) nodes at random ranks of a side (n,); one above the cached node breaks the seal."""
     total = count.sum(0)
+    if not total.any():
+        return
     cached, moved = rbtree.free(s.lane_cached_rank[side, lanes], total)
     s.lane_cached_rank[side, lanes] = cached
     s.lane_nodes[side, lanes] -= total
-    for k in range(p.classes):
+    for k in np.flatnonzero(count.any(1)):
         s.lane_holes[side, k, lanes] += count[k][:, None] / rbtree.BANDS
     s.lane_sealed_pages[lanes] = np.where((side == 0) & (u < moved), NEVER, s.lane_sealed_pages[lanes])
 
@@ -76,7 +78,7 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
     nodes = s.lane_nodes[side, lanes]
     found = np.zeros_like(want)
     passed = np.zeros(len(lanes))
-    for k in range(p.classes):
+    for k in np.flatnonzero(own.any(1)):
         met = rbtree.churn(s.lane_cached_rank[side, lanes], nodes, own[k] * meets, want[k], u)
         found[k] += met.refilled
         passed += met.passed
@@ -106,17 +108,20 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
     passed = np.zeros(len(lanes))
     for k in range(p.classes):
         tries = np.where(p.pages[k, lanes] >= sealed, 0.0, want[k])
+        if not tries.any():
+            continue
         fitting = [holes[j] * np.floor(slot[j] / slot[k])[:, None] for j in range(k, p.classes)]
         walk = rbtree.fill(sum(fitting), cached, nodes, tries)
         _use(holes, fitting, walk.holes, k, slot)
         cached = walk.cached
         got, rest = np.rint(walk.taken), tries - np.rint(walk.taken)
         passed += walk.passed + np.where(rest > 0, (1.0 - cached) * nodes, 0.0)
-        cached = np.where(rest > 0, 1.0, cached)
         from_open = np.minimum(rest, np.floor(open_pages / slot[k]))
         open_pages = open_pages - from_open * slot[k]
         got, rest = got + from_open, rest - from_open
-        passed += np.where(rest > 0, nodes, 0.0)
+        cached = np.where(from_open > 0, 1.0, cached)
+        # the search goes on from the top down to where it began; the cached node stays, so that few frees end the seal
+        passed += np.where(rest > 0, cached * nodes, 0.0)
         sealed = np.where(rest > 0, np.minimum(sealed, p.pages[k, lanes]), sealed)
         s.lane_nodes[side, lanes] += got
         found[k] += got

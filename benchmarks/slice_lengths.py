@@ -1,0 +1,85 @@
+"""Whether the length of a slice decides: the model's classes with slices half and twice as long.
+
+    python benchmarks/slice_lengths.py TRUTH.jsonl [--rows N] [--times 0.5 ...]
+
+TRUTH is described in benchmarks/truth.py; only its scenarios are used. A slice still ends at the next timer and at the
+horizon. The class is that of the longest stay in the softirq: below the re-arm period, below 1 s, longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.truth import TruthError, columns, read_cases, residency_class, spread
+from workers import slices
+from workers.schema import Columns
+from workers.task import simulate
+
+ASKED = 0.98
+
+
+@contextmanager
+def slices_times(factor: float) -> Iterator[None]:
+    """Slices ``factor`` times as long as the model's own."""
+    own = slices.longest_ns
+    with mock.patch.object(slices, "longest_ns", lambda s, p: factor * own(s, p)):
+        yield
+
+
+def classes(scenarios: Columns, results: Columns) -> np.ndarray:
+    """Classes (rows,) of the longest stays."""
+    stays = zip(results["softirq_residency_max_ms"], scenarios["hz"], strict=True)
+    return np.array([residency_class(float(ms), int(hz)) for ms, hz in stays])
+
+
+def compare(scenarios: Columns, factors: list[float]) -> list[str]:
+    """A line for each factor: how many classes stay, and how far the callbacks' mean and the operations move."""
+    own = simulate(scenarios)
+    lines = []
+    for factor in factors:
+        with slices_times(factor):
+            other = simulate(scenarios)
+        same = classes(scenarios, own) == classes(scenarios, other)
+        moved = (median_change(own[name], other[name]) for name in ("callback_mean_ms", "ops_completed"))
+        lines.append(
+            f"slices {factor:g} times as long: class the same in {same.sum()} of {len(same)} rows "
+            f"({100 * same.mean():.1f} %, asked {100 * ASKED:.0f} %); "
+            "median change of callback_mean_ms {:.1f} %, of ops_completed {:.1f} %".format(*moved)
+        )
+    return lines
+
+
+def median_change(own: np.ndarray, other: np.ndarray) -> float:
+    """In percent of the larger one; 0 where both are 0."""
+    return float(100 * np.median(np.abs(other - own) / np.maximum(np.maximum(own, other), 1e-12)))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="The model with shorter and longer slices")
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--rows", type=int, default=None, help="this many lines of the file, evenly spread")
+    parser.add_argument("--times", type=float, nargs="+", default=[0.5, 2.0], help="lengths of slices, the model's is 1")
+    options = parser.parse_args(arguments)
+    try:
+        if options.rows is not None and options.rows < 1:
+            raise TruthError(f"--rows: {options.rows} was given; allowed are whole numbers from 1")
+        if not all(0 < factor < np.inf for factor in options.times):
+            raise TruthError(f"--times: {options.times} was given; allowed are numbers above 0")
+        cases = spread(read_cases(options.truth), options.rows)
+    except TruthError as refused:
+        print(refused, file=sys.stderr)
+        sys.exit(2)
+    print("\n".join(compare(columns(cases), options.times)))
+
+
+if __name__ == "__main__":
+    main()

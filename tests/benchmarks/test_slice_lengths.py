@@ -1,0 +1,40 @@
+"""The benchmark that asks whether the length of a slice decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.slice_lengths import compare, main, slices_times
+from tests.workers.scenarios import table
+from workers import run
+
+CALM = {"cpus": 4, "unmap_burst": 16, "burst_period_us": 2_000.0, "in_flight": 32, "horizon_s": 0.05}
+
+
+def steps_of(scenarios) -> int:
+    steps = []
+    run.run(scenarios, lambda s, p: steps.append(1))
+    return len(steps)
+
+
+def test_shorter_slices_are_more_slices():
+    scenarios = table([CALM])
+    own = steps_of(scenarios)
+    with slices_times(0.5):
+        halved = steps_of(scenarios)
+    assert halved > 1.5 * own
+    assert steps_of(scenarios) == own
+
+
+def test_a_calm_load_keeps_its_class():
+    (line,) = compare(table([CALM, CALM | {"policy": "list"}]), [0.5])
+    assert line.startswith("slices 0.5 times as long: class the same in 2 of 2 rows (100.0 %, asked 98 %)")
+
+
+@pytest.mark.parametrize(("arguments", "key"), [(["--rows", "0"], "--rows"), (["--times", "0"], "--times")])
+def test_refused_in_one_sentence(capsys, arguments, key):
+    with pytest.raises(SystemExit, match="2"):
+        main(["tests/data/truth_rows.jsonl", *arguments])
+    said = capsys.readouterr().err
+    assert said.startswith(key)
+    assert said.count("\n") == 1
