@@ -43,8 +43,8 @@ class Counted:
 def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
     """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
 
-    ``scenarios``: scenario and depot columns. Rows with equally many size classes share a batch; as lanes finish,
-    others take their places. ``watch`` sees the state after each step; with it every lane is simulated to its
+    ``scenarios``: scenario and depot columns. All share a batch, as many as have room; as lanes finish, others take their
+    places. ``watch`` sees the state after each step; with it every lane is simulated to its
     horizon, without it one that is steady (workers.steady) is not.
     """
     rows = len(scenarios["cpus"])
