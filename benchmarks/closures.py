@@ -2,7 +2,7 @@
 
     python benchmarks/closures.py [OUT.svg]
 
-The loads are those of tests/workers/test_closures.py. Prints what the dots and lines are; some three minutes of a core.
+The loads are those of tests/workers/test_closures.py. Prints what the dots and lines are; some two minutes of a core.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ DEPOT_CPUS = (8, 16)
 BURSTS = {300: (1, 2, 4, 8, 16, 32), 1000: (1, 2, 4, 8, 16, 32), 2000: (1, 2, 4, 8, 16)}
 SAYS = (
     "Five panels; lines are the model's closures, dots the scalar twin, one operation at a time. Share of 32-bit attempts "
-    "that hit the cache, against the share of high pfns freed: they agree within 0.02. Wait for the lock, and time of a "
-    "callback for each IOVA freed, in requests, against CPUs. Magazines overflowing in a callback against the rate of "
+    "that hit the cache, against the share of high pfns freed: they agree within 0.02. Wait for the lock, and mean time "
+    "of a callback, in requests of the lock, against CPUs. Magazines overflowing in a callback against the rate of "
     "bursts, with and without what others fetch meanwhile. Flushes by full rings against CPUs. The text beside the "
     "figure says how far apart they are."
 )
@@ -66,11 +66,11 @@ def poisoned(axis: Axes) -> None:
     axis.legend(frameon=False)
 
 
-def queueing(waits: Axes, turns: Axes) -> None:
+def queueing(waits: Axes, callbacks: Axes) -> None:
     columns = table([loads.lock_load(cpus, load, seed) for load in LOADS for cpus in CPUS for seed in SEEDS])
-    measures = (loads.requests_ahead, loads.turn_of_the_callback)
+    measures = (loads.requests_ahead, loads.callback_in_requests)
     real, closure = (means(columns, measures, run) for run in (simulate_columns, simulate))
-    for axis, name, r, c in zip((waits, turns), ("wait", "turn"), real, closure, strict=True):
+    for axis, name, r, c in zip((waits, callbacks), ("wait", "callback"), real, closure, strict=True):
         for number, load in enumerate(LOADS):
             part = slice(number * len(CPUS), (number + 1) * len(CPUS))
             told(f"{name}, load {load:g}", CPUS, c[part], r[part])
@@ -78,7 +78,7 @@ def queueing(waits: Axes, turns: Axes) -> None:
         axis.set(xscale="log", yscale="log", xlabel="CPUs")
         ticks_at(axis, CPUS)
     waits.set(title="Queueing: a newcomer's wait", ylabel="requests of the lock")
-    turns.set(title="Queueing: the callback, an IOVA freed", ylabel="requests of the lock")
+    callbacks.set(title="Queueing: the mean callback", ylabel="requests of the lock")
     waits.legend(frameon=False, title="of the lock's time", alignment="left")
 
 
