@@ -31,8 +31,12 @@ def save(draw: Callable[[], Figure], out: Path, title: str, description: str) ->
     """Writes the figure as SVG that says, to those who cannot see it too, what it shows."""
     with matplotlib.rc_context(SETTINGS):
         draw().savefig(out, format="svg", metadata={"Date": None})
-    head, svg, body = out.read_text(encoding="utf-8").partition("<svg ")
-    tag, _, rest = body.partition(">")
-    named = f' role="img" aria-labelledby="title desc">\n <title id="title">{escape(title)}</title>'
-    said = f'\n <desc id="desc">{escape(description)}</desc>'
-    out.write_text(head + svg + tag + named + said + rest, encoding="utf-8")
+    out.write_text(named(out.read_text(encoding="utf-8"), title, description), encoding="utf-8")
+
+
+def named(svg: str, title: str, description: str) -> str:
+    """The SVG with a title and a description that screen readers read out."""
+    head, start, body = svg.partition("<svg ")
+    tag, end, rest = body.partition(">")
+    said = f'\n <title id="title">{escape(title)}</title>\n <desc id="desc">{escape(description)}</desc>'
+    return head + start + tag + ' role="img" aria-labelledby="title desc"' + end + said + rest

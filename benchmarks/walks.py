@@ -25,9 +25,9 @@ NUMBERS = (4, 8, 16, 32, 64, 128, 256)
 MOST_SHUFFLED = 128  # more, in random order, could ask for a slot where none is free
 TITLES = {False: "all frees first, then the allocations", True: "frees and allocations in random order"}
 SAYS = (
-    "Nodes passed by an allocation against frees a cycle, by the closure (lines) and in a row of slots (dots), for 0 to "
-    "1000 slots free beforehand. They agree where many IOVAs change; the closure is too low on the left and too high on "
-    "the right where half of the slots are free and few IOVAs change."
+    "Nodes passed by an allocation against frees a cycle, by the closure (lines) and in a row of slots (dots), for "
+    "0 to 1000 slots free beforehand. They agree where many IOVAs change. Where half of the slots are free and few "
+    "change, the closure is too low with all frees first, and too high in random order."
 )
 
 

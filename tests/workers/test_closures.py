@@ -128,11 +128,6 @@ def requests_ahead(out: Columns) -> np.ndarray:
     return out["rbtree_lock_wait_mean_us"] * 1e3 / (SERVICE_NS + HANDOVER_NS)
 
 
-def callback_in_requests(out: Columns) -> np.ndarray:
-    """Mean time of a finished callback, in requests of ``lock_load``; (rows,)."""
-    return out["callback_mean_ms"] * 1e6 / (SERVICE_NS + HANDOVER_NS)
-
-
 def test_a_newcomer_waits_for_those_before_it_and_the_callback_as_long():
     loads = [(cpus, load) for cpus in (4, 32) for load in (0.8, 1.4)]
     columns = table([lock_load(cpus, load, seed=1) for cpus, load in loads])
@@ -140,9 +135,9 @@ def test_a_newcomer_waits_for_those_before_it_and_the_callback_as_long():
     assert requests_ahead(closure) == pytest.approx(requests_ahead(twin), rel=0.4)
     assert closure["rbtree_lock_held_fraction"] == pytest.approx(twin["rbtree_lock_held_fraction"], abs=0.06)
     # bursts that fall into step decide how long one callback takes: see the figure
-    ratios = callback_in_requests(closure) / callback_in_requests(twin)
+    ratios = closure["callback_mean_ms"] / twin["callback_mean_ms"]
     assert 0.6 < np.median(ratios) < 1.5
-    assert ((1 / 3 < ratios) & (ratios < 3)).all()
+    assert ((ratios > 1 / 3) & (ratios < 3)).all()
 
 
 def small_depot(cpus: int, period_us: float, seed: int) -> dict[str, Any]:
@@ -194,11 +189,15 @@ def flushes_of_rings(out: Columns) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("burst", "cpus", "tolerance"),
-    [(300, (1, 2, 8), 0.06), (1000, (1, 2, 4), 0.1), (2000, (1, 2), 0.05)],
+    [
+        (2000, 1, 0.02),  # every full ring flushes
+        (2000, 2, 0.05),
+        (300, 16, 0.1),  # 0.15 too many if nobody spared anybody a flush
+        (700, 16, 0.1),  # 0.22 too many
+    ],
 )
 def test_rings_spare_each_other_flushes(burst, cpus, tolerance):
-    """Where few bursts overlap; where many do, the closure flushes too often: see the figure."""
-    columns = table([long_bursts(number, burst, seed=2) for number in cpus])
-    flushes, twin = flushes_of_rings(simulate(columns)), flushes_of_rings(simulate_columns(columns))
+    """Of bursts that fill a ring more than twice on many CPUs the closure makes too many flushes: see the figure."""
+    columns = table([long_bursts(cpus, burst, seed) for seed in (1, 2)])
+    flushes, twin = flushes_of_rings(simulate(columns)).mean(), flushes_of_rings(simulate_columns(columns)).mean()
     assert flushes == pytest.approx(twin, rel=tolerance)
-    assert (flushes <= flushes[0] * np.array(cpus) * 1.05).all()
