@@ -51,9 +51,9 @@ def means(columns: Columns, measures: Sequence[Measure], run: Callable[[Columns]
     return [measure(out).reshape(-1, len(SEEDS)).mean(1) for measure in measures]
 
 
-def callback_ms(out: Columns) -> np.ndarray:
-    """Mean finished callback; (rows,)."""
-    return out["callback_mean_ms"]
+def callback_in_requests(out: Columns) -> np.ndarray:
+    """Mean finished callback, in requests of the loads' lock; (rows,)."""
+    return out["callback_mean_ms"] * 1e6 / (loads.SERVICE_NS + loads.HANDOVER_NS)
 
 
 def told(what: str, x: Sequence[float], closure: np.ndarray, real: np.ndarray) -> None:
@@ -73,7 +73,7 @@ def poisoned(axis: Axes) -> None:
 
 def queueing(waits: Axes, callbacks: Axes) -> None:
     columns = table([loads.lock_load(cpus, load, seed) for load in LOADS for cpus in CPUS for seed in SEEDS])
-    measures = (loads.requests_ahead, callback_ms)
+    measures = (loads.requests_ahead, callback_in_requests)
     real, closure = (means(columns, measures, run) for run in (simulate_columns, simulate))
     for axis, name, r, c in zip((waits, callbacks), ("wait", "callback"), real, closure, strict=True):
         for number, load in enumerate(LOADS):
@@ -83,7 +83,7 @@ def queueing(waits: Axes, callbacks: Axes) -> None:
         axis.set(xscale="log", yscale="log", xlabel="CPUs")
         ticks_at(axis, CPUS)
     waits.set(title="Queueing: a newcomer's wait", ylabel="requests of the lock")
-    callbacks.set(title="Queueing: the mean callback", ylabel="ms")
+    callbacks.set(title="Queueing: the mean callback", ylabel="requests of the lock")
     waits.legend(frameon=False, title="of the lock's time", alignment="left")
 
 
