@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.drawing import DOCS, compare, save, ticks_at
 from tests.workers.test_rbtree import Slots, modelled
 
 NODES = 1000
@@ -25,7 +24,11 @@ FREE = {False: (0, 40, 200, 1000), True: (40, 200, 1000)}
 NUMBERS = (4, 8, 16, 32, 64, 128, 256)
 MOST_SHUFFLED = 128  # more, in random order, could ask for a slot where none is free
 TITLES = {False: "all frees first, then the allocations", True: "frees and allocations in random order"}
-SETTINGS: dict[Any, Any] = {"svg.hashsalt": "iova", "svg.fonttype": "none", "font.size": 8.0}
+SAYS = (
+    "Nodes passed by an allocation against frees a cycle, by the closure (lines) and in a row of slots (dots), for "
+    "0 to 1000 slots free beforehand. They agree where many IOVAs change. Where half of the slots are free and few "
+    "change, the closure is too low with all frees first, and too high in random order."
+)
 
 
 def walks(free: int, number: int, shuffled: bool) -> tuple[float, float]:
@@ -34,25 +37,21 @@ def walks(free: int, number: int, shuffled: bool) -> tuple[float, float]:
     return real / number, modelled(NODES, free, number, shuffled) / number
 
 
-def draw(out: Path) -> None:
+def draw() -> Figure:
     figure = Figure(figsize=(7.2, 3.0), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for axis, shuffled in zip(axes, (False, True), strict=True):
         numbers = [n for n in NUMBERS if not shuffled or n <= MOST_SHUFFLED]
         for free in FREE[shuffled]:
             real, model = zip(*(walks(free, number, shuffled) for number in numbers), strict=True)
-            color = f"C{FREE[False].index(free)}"
-            axis.plot(numbers, model, color=color, label=f"{free} slots free beforehand")
-            axis.plot(numbers, real, "o", color=color, markersize=3.5)
+            compare(axis, numbers, model, real, f"C{FREE[False].index(free)}", f"{free} slots free beforehand")
         axis.set(xscale="log", yscale="log", title=TITLES[shuffled], xlabel="frees (and allocations) a cycle")
-        axis.set_xticks(numbers, [str(n) for n in numbers])
-        axis.minorticks_off()
+        ticks_at(axis, numbers)
     axes[0].set_ylabel(f"nodes passed an allocation, of {NODES}")
     handles, labels = axes[0].get_legend_handles_labels()
     axes[1].legend(handles, labels, frameon=False, title="lines: closure; dots: slots", alignment="left")
-    figure.savefig(out, format="svg", metadata={"Date": None})
+    return figure
 
 
 if __name__ == "__main__":
-    with matplotlib.rc_context(SETTINGS):
-        draw(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "walks.svg")
+    save(draw, Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS / "walks.svg", "How far allocations walk", SAYS)
