@@ -209,7 +209,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--grid", default="large")
     parser.add_argument("--points", type=int, default=96, help="this many scenarios of the grid, at random")
     parser.add_argument("--seed", type=int, default=0, help="of that choice")
-    parser.add_argument("--machine", type=Path, help="folder of the reference machine's programs")
+    parser.add_argument("--machine", type=Path, help="folder of the machine's programs; adds part machine")
     parser.add_argument("--pairs", type=int, default=4, help="scenarios of the sample that the machine runs")
     parser.add_argument("--lanes", type=int, default=96, help="of the model beside the machine and the twin")
     parser.add_argument("--rounds", type=int, default=1, help="in which the model takes turns with them")
@@ -218,8 +218,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         if getattr(options, name) < least:
             rule = f"allowed are whole numbers from {least}"
             raise TruthError(f"--{name}: {getattr(options, name)} was given; {rule}")
-    if "machine" in options.parts and options.machine is None:
+    if options.machine is None and "machine" in options.parts:
         raise TruthError("--machine: missing; part machine needs the folder of its programs")
+    if options.machine is not None:
+        options.parts = [*options.parts, "machine"]
+        for program in PROGRAMS.values():
+            if not (options.machine / program).is_file():
+                raise TruthError(f"--machine: {options.machine} was given; it holds no {program}")
     if options.horizon is not None:
         check_value(column("horizon_s"), options.horizon)
     return options

@@ -31,7 +31,7 @@ def machine_seconds(folder: Path, case: Case) -> float:
     program = folder.resolve() / PROGRAMS[case.policy]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
-        argv = [program, *(f"{name}={value}" for name, value in given.items())]
+        argv = [str(program), *(f"{name}={value}" for name, value in given.items())]
         ops = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)["ops"]
     except (OSError, ValueError, LookupError, subprocess.CalledProcessError) as error:
         raise TruthError(f"--machine: {program} does not run ({error.__class__.__name__})") from None
