@@ -14,12 +14,10 @@ import argparse
 import functools
 import multiprocessing
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -28,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.hot_lines import hottest, sampled
 from benchmarks.rivals import PROGRAMS, machine_seconds, median_scenario, twin_seconds
+from benchmarks.timed import filled, model
 from benchmarks.truth import Case, TruthError, columns, read_cases, residency_class, spread
 from sweep.compose import compose
 from sweep.run import plan_of
@@ -46,51 +45,10 @@ LANES, CPUS_A_LANE, LANES_HORIZON_S = (64, 256, 512, 1024), 16, 0.25
 MEMORY_HORIZON_S = 0.1  # a batch's arrays are as large from the start; only finished callbacks are added
 
 
-class Took(NamedTuple):
-    """Scenarios, those of them that ran (no depot can tell the others apart), their virtual time, the share of it that
-    was simulated, CPU time."""
-
-    rows: int
-    runs: int
-    virtual_s: float
-    simulated: float
-    cpu_s: float
-
-    @property
-    def rate(self) -> float:
-        return self.virtual_s / self.cpu_s
-
-    @property
-    def text(self) -> str:
-        runs = "" if self.runs == self.rows else f" ({self.runs} run)"
-        return (
-            f"{self.rows} rows{runs}, {self.virtual_s:,.1f} scenario-seconds, {100 * self.simulated:.0f} % simulated, "
-            f"in {self.cpu_s:.1f} s: {self.rate:,.2f} a second"
-        )
-
-
-def model(table: Columns) -> Took:
-    """Runs the model as the farm does. ``table``: scenario and depot columns, shapes (rows,)."""
-    kept: Columns = {}
-    unwatched = run.run
-
-    def keep(scenarios: Columns) -> Columns:
-        counted = unwatched(scenarios)
-        kept.update(simulated_ms=counted["simulated_ms"], horizon_s=scenarios["horizon_s"])
-        return counted
-
-    with mock.patch.object(run, "run", keep):
-        started = time.process_time()
-        task.simulate(table)
-        cpu_s = time.process_time() - started
-    virtual_s, simulated = table["horizon_s"].sum(), kept["simulated_ms"].sum() / 1e3 / kept["horizon_s"].sum()
-    return Took(len(table["horizon_s"]), len(kept["horizon_s"]), float(virtual_s), float(simulated), cpu_s)
-
-
-def compared(name: str, found: float, asked: float | None, unit: str, more: str = "") -> str:
+def compared(name: str, found: float, asked: float | None, unit: str) -> str:
     """A figure beside what is asked for, if anything is."""
     target = "" if asked is None else f", asked {asked:,.0f}{'' if found >= asked else '  missed'}"
-    return f"{name:40s} {found:8,.2f} {unit}{more}{target}"
+    return f"{name:40s} {found:8,.2f} {unit}{target}"
 
 
 def sample(name: str, table: Columns, asked: float | None) -> None:
@@ -130,14 +88,6 @@ def grid_rows(options: argparse.Namespace) -> Columns:
     numbers = np.random.default_rng(options.seed).choice(len(plan), options.points, replace=False)
     rows = plan.rows(np.sort(numbers))
     return rows if options.horizon is None else rows | {"horizon_s": np.full(options.points, options.horizon)}
-
-
-def filled(table: Columns, lanes: int) -> Columns:
-    """Each row with as many seeds as ``lanes`` have room for, its own first; shapes (rows x seeds,)."""
-    rows = len(table["seed"])
-    seeds = max(1, lanes // rows)
-    repeated = {name: np.repeat(values, seeds) for name, values in table.items()}
-    return repeated | {"seed": repeated["seed"] + np.tile(np.arange(seeds), rows)}
 
 
 def paired(name: str, seconds: Callable[[Case], float], cases: list[Case], options: argparse.Namespace) -> float:

@@ -10,8 +10,9 @@ import pytest
 
 from benchmarks import model_speed
 from benchmarks.hot_lines import hottest, sampled
-from benchmarks.model_speed import chains, compared, filled, load, main, model
+from benchmarks.model_speed import chains, compared, load, main
 from benchmarks.rivals import PROGRAMS, machine_seconds, median_scenario
+from benchmarks.timed import filled, model
 from benchmarks.truth import Case, TruthError, columns
 from workers.schema import complete_row
 
