@@ -129,13 +129,18 @@ def by_lanes() -> None:
     print()
 
 
-def peak_mib(table: Columns | None) -> float:
-    """The most resident memory of this process after a run of the table's rows, if any. ru_maxrss would not do: it
-    begins with the parent's."""
-    if table is not None:
-        task.simulate(table)
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024
+def resident_mib(table: Columns) -> tuple[float, float]:
+    """Resident memory of this process before a run of the table's rows, and the most during it (Linux). ru_maxrss would
+    not do: it begins with the parent's."""
+    Path("/proc/self/clear_refs").write_text("5")  # the most so far is forgotten
+    before = _status_mib("VmRSS")
+    task.simulate(table)
+    return before, _status_mib("VmHWM")
+
+
+def _status_mib(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
 
 
 def memory(options: argparse.Namespace) -> None:
@@ -143,7 +148,7 @@ def memory(options: argparse.Namespace) -> None:
     table = grid_rows(options)
     table["horizon_s"] = np.minimum(table["horizon_s"], MEMORY_HORIZON_S)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        idle, peak = (pool.submit(peak_mib, rows).result() for rows in (None, table))
+        idle, peak = pool.submit(resident_mib, table).result()
     grown, rows = peak - idle, int(table["active_cpus"].sum())
     each = f"{1024 * grown / rows:.1f} KiB each"
     print(f"memory of a batch of {options.points} lanes, {rows:,} CPUs: {grown:.0f} MiB above {idle:.0f} MiB, {each}\n")
