@@ -80,7 +80,7 @@ def size_classes(text: str) -> list[tuple[int, float]]:
 def from_columns(scenarios: Columns, classes: int = 1) -> Params:
     """Parameters of the given scenario and depot columns, each of shape (lanes,), with ``classes`` sizes or more."""
     mixes = [size_classes(text) for text in scenarios["iova_pages"]]
-    classes = max(classes, *(len(m) for m in mixes)) if mixes else classes
+    classes = max([classes, *map(len, mixes)])
     lanes = len(mixes)
     pages = np.tile([float(mix[0][0]) for mix in mixes], (classes, 1))
     weight = np.zeros((classes, lanes))

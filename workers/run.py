@@ -49,7 +49,7 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
     """
     rows = len(scenarios["cpus"])
     done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf))
-    classes = max(len(params.size_classes(text)) for text in scenarios["iova_pages"])
+    classes = max((len(params.size_classes(text)) for text in scenarios["iova_pages"]), default=1)
     _run_batch(scenarios, np.arange(rows), classes, done, watch)
     return _columns(done, 1e9 * scenarios["horizon_s"], scenarios["cpus"])
 
