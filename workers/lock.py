@@ -183,19 +183,21 @@ def _take_turns(
     """Interleaves frees and attempts, a few at a time, until all are done or the time is used up.
 
     ``most`` (lanes,) requests at most. One free can end a search that many attempts would have paid for, so turns
-    are small where holes are few.
+    are small where holes are few. Bursts at a lock that nobody waits for seldom meet: there one CPU frees all it has, then
+    maps, and then the next one does.
     """
     lanes = p.lanes
     done = Served(np.zeros_like(frees), np.zeros_like(maps), np.zeros_like(maps), np.zeros(lanes))
     left_frees, left_maps = frees.copy(), maps.copy()
     left_ns = capacity_ns.copy()
+    asked = frees.sum(0) + maps.sum(0)
     handover = p.cost["lock_handover_ns"]
     for turn in range(MOST_TURNS):
         todo = np.minimum(left_frees.sum(0) + left_maps.sum(0), most)
         go = np.flatnonzero((todo > 0) & (left_ns > 0))
         if not len(go):
             break
-        mixed = (left_frees[:, go].sum(0) > 0) & (turn < MOST_TURNS - 1)
+        mixed = (left_frees[:, go].sum(0) > 0) & (turn < MOST_TURNS - 1) & s.lane_contended[go]
         size = _turn_size(s, p, go, todo[go], left_ns[go], mixed)
         share = np.where(left_maps[:, go].sum(0) > 0, freeing[go] / np.maximum(waiting[go], 1.0), 1.0)
         u = noise.uniform(noise.key(p.seed[go], s.lane_steps[go] * 64 + turn, STEP_STREAM + 3))
@@ -204,7 +206,8 @@ def _take_turns(
         f = part_of(left_frees[:, go], some_frees, u)
         pfns = _pfns_of(s, p, go, f, left_frees[:, go])
         a = part_of(left_maps[:, go], some_maps, u)
-        did = tree.turn(s, p, go, pfns, a, u)
+        blocks = np.where(s.lane_contended[go], 0.0, np.ceil(freeing[go] * size / asked[go]))
+        did = tree.turn(s, p, go, pfns, a, blocks, u)
         cost = did.held_ns
         done.frees[:, go] += f
         done.found[:, go] += did.found

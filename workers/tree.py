@@ -44,23 +44,31 @@ def erase(s: State, p: Params, freed: np.ndarray) -> None:
         s.count["erases"] += freed.sum(0)
 
 
-def _free_side(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, count: np.ndarray, u: np.ndarray) -> None:
-    """Frees ``count`` (classes, n) nodes at random ranks of a side (n,); one above the cached node breaks the seal."""
+def _free_side(
+    s: State, p: Params, lanes: np.ndarray, side: np.ndarray, count: np.ndarray, u: np.ndarray, blocks: np.ndarray | float = 1.0
+) -> None:
+    """Frees ``count`` (classes, n) nodes at random ranks of a side (n,); one above the cached node breaks the seal.
+
+    In ``blocks`` (n,) of equal size; the cached node ends where the last one leaves it.
+    """
     total = count.sum(0)
     if not total.any():
         return
-    cached, moved = rbtree.free(s.lane_cached_rank[side, lanes], total)
-    s.lane_cached_rank[side, lanes] = cached
+    cached, moved = rbtree.free(s.lane_cached_rank[side, lanes], total / blocks)
+    s.lane_cached_rank[side, lanes] = np.where(total > 0, cached, s.lane_cached_rank[side, lanes])
     s.lane_nodes[side, lanes] -= total
     for k in np.flatnonzero(count.any(1)):
         s.lane_holes[side, k, lanes] += count[k][:, None] / rbtree.BANDS
     s.lane_sealed_pages[lanes] = np.where((side == 0) & (u < moved), NEVER, s.lane_sealed_pages[lanes])
 
 
-def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.ndarray, u: np.ndarray) -> Turn:
-    """``freed`` (kinds, n) pfns and ``want`` (classes, n) attempts of ``lanes`` (n,); single frees in random order.
+def turn(
+    s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.ndarray, blocks: np.ndarray, u: np.ndarray
+) -> Turn:
+    """``freed`` (kinds, n) pfns and ``want`` (classes, n) attempts of ``lanes`` (n,).
 
-    Magazines are freed 128 at once, before the attempts; oversize IOVAs one at a time, between them.
+    Magazines are freed 128 at once, before the attempts; oversize IOVAs one at a time, in random order between them, or
+    where ``blocks`` (n,) is not 0 in as many blocks, each followed by its attempts: a sweep of the tree each.
 
     Attempts go below 4 GiB where the lane tries that first, else above. Holes of the own size or larger are taken
     from the top, then the open space below the lowest node. A walk that finds nothing passes every node once and
@@ -74,7 +82,7 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
     _free_side(s, p, lanes, side, own * ~single, u)
     own = own * single
     sealed = s.lane_sealed_pages[lanes]
-    meets = (sealed == NEVER) | ~low_first
+    meets = ((sealed == NEVER) | ~low_first) & (blocks == 0)
     nodes = s.lane_nodes[side, lanes]
     found = np.zeros_like(want)
     passed = np.zeros(len(lanes))
@@ -85,8 +93,9 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
         s.lane_holes[side, k, lanes] += met.holes
         s.lane_cached_rank[side, lanes] = met.cached
     s.lane_nodes[side, lanes] += (found - own * meets).sum(0)
-    _free_side(s, p, lanes, side, own * ~meets, u)
-    passed += _seek(s, p, lanes, side, want - found, found)
+    _free_side(s, p, lanes, side, own * ~meets, u, np.maximum(blocks, 1.0))
+    sweeps = np.where(own.any(0), np.maximum(blocks, 1.0), 1.0)
+    passed += sweeps * _seek(s, p, lanes, side, want - found, found)
     s.count["erases"][lanes] += freed.sum(0)
     held = _inserted_ns(s, p, lanes, found.sum(0), passed)
     singles = (freed.reshape(p.classes, 2, -1).sum(1) * single).sum(0)
