@@ -115,8 +115,6 @@ def _hand_out_maps(
     failed = np.zeros((p.classes, len(lane)))
     low_first = p.dma32_first[lane]
     for k in range(p.classes):
-        if not tried[k].any():
-            continue
         eligible = maps[k] * ready
         short = (by_lane.total(lane, eligible, p.lanes) < tried[k])[lane]
         tries = fair_share(lane, np.where(short, maps[k], eligible), tried[k], u)
@@ -133,8 +131,6 @@ def _without_limit(
 
     Adds to ``found`` and leaves in ``failed`` what found nothing at all; tree attempts and failures, (classes, lanes).
     """
-    if not failed.any():
-        return np.zeros((p.classes, p.lanes)), np.zeros((p.classes, p.lanes))
     popped = magazines.get(s, p, rows, failed, stream=44, limit_4g=False)
     found += popped
     failed -= popped[0::2] + popped[1::2]
@@ -183,21 +179,19 @@ def _take_turns(
     """Interleaves frees and attempts, a few at a time, until all are done or the time is used up.
 
     ``most`` (lanes,) requests at most. One free can end a search that many attempts would have paid for, so turns
-    are small where holes are few. Bursts at a lock that nobody waits for seldom meet: there one CPU frees all it has, then
-    maps, and then the next one does.
+    are small where holes are few.
     """
     lanes = p.lanes
     done = Served(np.zeros_like(frees), np.zeros_like(maps), np.zeros_like(maps), np.zeros(lanes))
     left_frees, left_maps = frees.copy(), maps.copy()
     left_ns = capacity_ns.copy()
-    asked = frees.sum(0) + maps.sum(0)
     handover = p.cost["lock_handover_ns"]
     for turn in range(MOST_TURNS):
         todo = np.minimum(left_frees.sum(0) + left_maps.sum(0), most)
         go = np.flatnonzero((todo > 0) & (left_ns > 0))
         if not len(go):
             break
-        mixed = (left_frees[:, go].sum(0) > 0) & (turn < MOST_TURNS - 1) & s.lane_contended[go]
+        mixed = (left_frees[:, go].sum(0) > 0) & (turn < MOST_TURNS - 1)
         size = _turn_size(s, p, go, todo[go], left_ns[go], mixed)
         share = np.where(left_maps[:, go].sum(0) > 0, freeing[go] / np.maximum(waiting[go], 1.0), 1.0)
         u = noise.uniform(noise.key(p.seed[go], s.lane_steps[go] * 64 + turn, STEP_STREAM + 3))
@@ -206,8 +200,7 @@ def _take_turns(
         f = part_of(left_frees[:, go], some_frees, u)
         pfns = _pfns_of(s, p, go, f, left_frees[:, go])
         a = part_of(left_maps[:, go], some_maps, u)
-        blocks = np.where(s.lane_contended[go], 0.0, np.ceil(freeing[go] * size / asked[go]))
-        did = tree.turn(s, p, go, pfns, a, blocks, u)
+        did = tree.turn(s, p, go, pfns, a, u)
         cost = did.held_ns
         done.frees[:, go] += f
         done.found[:, go] += did.found
@@ -226,7 +219,7 @@ def _turn_size(
 ) -> np.ndarray:
     """Requests of the next turn (n,): what the time left allows; few where frees and attempts meet few holes."""
     fits = np.ceil(left_ns / np.maximum(s.lane_request_ns[go] + p.cost["lock_handover_ns"][go], SHORTEST_OP_NS))
-    holes = s.lane_holes[:, :, go].sum(3).sum(1).sum(0)  # in this order, so that unused classes add nothing
+    holes = s.lane_holes[0][:, go].sum((0, 2)) + s.lane_holes[1][:, go].sum((0, 2))
     gentle = np.where(mixed, np.floor(SMALLEST_TURN + holes / 4.0), np.inf)
     return np.maximum(np.minimum(np.minimum(fits, todo), gentle), 1.0)
 

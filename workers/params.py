@@ -35,7 +35,7 @@ class Params:
     timer_jiffies: np.ndarray
     horizon_ns: np.ndarray
     seed: np.ndarray
-    # sizes: (classes, lanes); classes a lane does not use have weight 0 and the size of its first
+    # sizes: (classes, lanes); unused classes have weight 0
     pages: np.ndarray
     weight: np.ndarray
     oversize: np.ndarray
@@ -77,12 +77,12 @@ def size_classes(text: str) -> list[tuple[int, float]]:
     return sorted(merged.items())
 
 
-def from_columns(scenarios: Columns, classes: int = 1) -> Params:
-    """Parameters of the given scenario and depot columns, each of shape (lanes,), with ``classes`` sizes or more."""
+def from_columns(scenarios: Columns) -> Params:
+    """Parameters of the given scenario and depot columns, each of shape (lanes,)."""
     mixes = [size_classes(text) for text in scenarios["iova_pages"]]
-    classes = max([classes, *map(len, mixes)])
+    classes = max(len(m) for m in mixes)
     lanes = len(mixes)
-    pages = np.tile([float(mix[0][0]) for mix in mixes], (classes, 1))
+    pages = np.ones((classes, lanes))
     weight = np.zeros((classes, lanes))
     for lane, mix in enumerate(mixes):
         for k, (size, share) in enumerate(mix):

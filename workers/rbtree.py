@@ -78,7 +78,7 @@ def fill(holes: np.ndarray, cached: np.ndarray, nodes: np.ndarray, want: np.ndar
     taken = np.minimum(want, below[:, -1])
     left = np.maximum(below - taken[:, None], 0.0)
     left[:, 1:] -= left[:, :-1].copy()
-    left = np.where(taken[:, None] > 0, np.minimum(np.maximum(left, 0.0), holes), holes)
+    left = np.minimum(np.maximum(left, 0.0), holes)
     used = 1.0 - left / np.maximum(holes, 1e-300)
     reached = np.where(holes > 0, used, 0.0)
     last = BANDS - 1 - np.argmax(reached[:, ::-1] > 0, axis=1)

@@ -43,19 +43,20 @@ class Counted:
 def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
     """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
 
-    ``scenarios``: scenario and depot columns. All share a batch, as many as have room; as lanes finish, others take their
-    places. ``watch`` sees the state after each step; with it every lane is simulated to its
+    ``scenarios``: scenario and depot columns. Rows with equally many size classes share a batch; as lanes finish,
+    others take their places. ``watch`` sees the state after each step; with it every lane is simulated to its
     horizon, without it one that is steady (workers.steady) is not.
     """
     rows = len(scenarios["cpus"])
     done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf))
-    classes = max((len(params.size_classes(text)) for text in scenarios["iova_pages"]), default=1)
-    _run_batch(scenarios, np.arange(rows), classes, done, watch)
+    classes = np.array([len(params.size_classes(text)) for text in scenarios["iova_pages"]])
+    for number in np.unique(classes):
+        _run_batch(scenarios, np.flatnonzero(classes == number), done, watch)
     return _columns(done, 1e9 * scenarios["horizon_s"], scenarios["cpus"])
 
 
-def _run_batch(scenarios: Columns, queue: np.ndarray, classes: int, done: Counted, watch: Watch | None) -> None:
-    s, p = _begin(scenarios, queue[:WIDTH], classes)
+def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watch | None) -> None:
+    s, p = _begin(scenarios, queue[:WIDTH])
     queue = queue[WIDTH:]
     while p.lanes:
         running = np.ones(p.lanes, bool)
@@ -74,11 +75,11 @@ def _run_batch(scenarios: Columns, queue: np.ndarray, classes: int, done: Counte
         s, p = state.take_lanes(s, p, running)
         more, queue = np.split(queue, [WIDTH - p.lanes])
         if len(more):
-            s, p = state.join_lanes(s, p, *_begin(scenarios, more, classes))
+            s, p = state.join_lanes(s, p, *_begin(scenarios, more))
 
 
-def _begin(scenarios: Columns, rows: np.ndarray, classes: int) -> tuple[State, Params]:
-    p = params.from_columns({name: values[rows] for name, values in scenarios.items()}, classes)
+def _begin(scenarios: Columns, rows: np.ndarray) -> tuple[State, Params]:
+    p = params.from_columns({name: values[rows] for name, values in scenarios.items()})
     s = state.initial(p)
     s.lane_id = rows.copy()
     return s, p
@@ -140,7 +141,6 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
         "depot_surplus_largest_bin": out["depot_surplus"],
     }
     number, total_ns = _long_stays(done)
-    calm = np.isfinite(done.steady_ns) & (out["unfinished_stay_ns"] == 0)  # a stay that goes on has been seen to do so
     whole["long_stays"] = number
     return (
         {name: np.rint(value).astype(np.int64) for name, value in whole.items()}
@@ -151,7 +151,7 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
             "softirq_residency_max_ms": out["residency_max_ns"] / 1e6,
             "long_stays_ms": total_ns / 1e6,
             "unfinished_stay_ms": out["unfinished_stay_ns"] / 1e6,
-            "simulated_ms": np.where(calm, out["simulated_ns"], horizon_ns) / 1e6,
+            "simulated_ms": np.where(np.isfinite(done.steady_ns), out["simulated_ns"], horizon_ns) / 1e6,
             "irqs_off_max_ms": out["irqs_off_max_ns"] / 1e6,
             "rbtree_lock_held_fraction": np.minimum(out["held_ns"] / horizon_ns, 1.0),
             "rbtree_lock_wait_mean_us": out["wait_ns"] / np.maximum(out["acquisitions"], 1.0) / 1e3,

@@ -235,7 +235,7 @@ def take_lanes(s: State, p: Params, keep: np.ndarray) -> tuple[State, Params]:
 
 
 def join_lanes(s: State, p: Params, more_s: State, more_p: Params) -> tuple[State, Params]:
-    """State and parameters of two batches as one, the second's lanes behind; both with as many kinds."""
+    """State and parameters of two batches as one, the second's lanes behind; both have as many size classes."""
 
     def join(name: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return np.concatenate((one, other), axis=2 if one.ndim == 4 and name.startswith("lane_") else -1)

@@ -44,31 +44,21 @@ def erase(s: State, p: Params, freed: np.ndarray) -> None:
         s.count["erases"] += freed.sum(0)
 
 
-def _free_side(
-    s: State, p: Params, lanes: np.ndarray, side: np.ndarray, count: np.ndarray, u: np.ndarray, blocks: np.ndarray | float = 1.0
-) -> None:
-    """Frees ``count`` (classes, n) nodes at random ranks of a side (n,); one above the cached node breaks the seal.
-
-    In ``blocks`` (n,) of equal size; the cached node ends where the last one leaves it.
-    """
+def _free_side(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, count: np.ndarray, u: np.ndarray) -> None:
+    """Frees ``count`` (classes, n) nodes at random ranks of a side (n,); one above the cached node breaks the seal."""
     total = count.sum(0)
-    if not total.any():
-        return
-    cached, moved = rbtree.free(s.lane_cached_rank[side, lanes], total / blocks)
-    s.lane_cached_rank[side, lanes] = np.where(total > 0, cached, s.lane_cached_rank[side, lanes])
+    cached, moved = rbtree.free(s.lane_cached_rank[side, lanes], total)
+    s.lane_cached_rank[side, lanes] = cached
     s.lane_nodes[side, lanes] -= total
-    for k in np.flatnonzero(count.any(1)):
+    for k in range(p.classes):
         s.lane_holes[side, k, lanes] += count[k][:, None] / rbtree.BANDS
     s.lane_sealed_pages[lanes] = np.where((side == 0) & (u < moved), NEVER, s.lane_sealed_pages[lanes])
 
 
-def turn(
-    s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.ndarray, blocks: np.ndarray, u: np.ndarray
-) -> Turn:
-    """``freed`` (kinds, n) pfns and ``want`` (classes, n) attempts of ``lanes`` (n,).
+def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.ndarray, u: np.ndarray) -> Turn:
+    """``freed`` (kinds, n) pfns and ``want`` (classes, n) attempts of ``lanes`` (n,); single frees in random order.
 
-    Magazines are freed 128 at once, before the attempts; oversize IOVAs one at a time, in random order between them, or
-    where ``blocks`` (n,) is not 0 in as many blocks, each followed by its attempts: a sweep of the tree each.
+    Magazines are freed 128 at once, before the attempts; oversize IOVAs one at a time, between them.
 
     Attempts go below 4 GiB where the lane tries that first, else above. Holes of the own size or larger are taken
     from the top, then the open space below the lowest node. A walk that finds nothing passes every node once and
@@ -82,20 +72,19 @@ def turn(
     _free_side(s, p, lanes, side, own * ~single, u)
     own = own * single
     sealed = s.lane_sealed_pages[lanes]
-    meets = ((sealed == NEVER) | ~low_first) & (blocks == 0)
+    meets = (sealed == NEVER) | ~low_first
     nodes = s.lane_nodes[side, lanes]
     found = np.zeros_like(want)
     passed = np.zeros(len(lanes))
-    for k in np.flatnonzero(own.any(1)):
+    for k in range(p.classes):
         met = rbtree.churn(s.lane_cached_rank[side, lanes], nodes, own[k] * meets, want[k], u)
         found[k] += met.refilled
         passed += met.passed
         s.lane_holes[side, k, lanes] += met.holes
         s.lane_cached_rank[side, lanes] = met.cached
     s.lane_nodes[side, lanes] += (found - own * meets).sum(0)
-    _free_side(s, p, lanes, side, own * ~meets, u, np.maximum(blocks, 1.0))
-    sweeps = np.where(own.any(0), np.maximum(blocks, 1.0), 1.0)
-    passed += sweeps * _seek(s, p, lanes, side, want - found, found)
+    _free_side(s, p, lanes, side, own * ~meets, u)
+    passed += _seek(s, p, lanes, side, want - found, found)
     s.count["erases"][lanes] += freed.sum(0)
     held = _inserted_ns(s, p, lanes, found.sum(0), passed)
     singles = (freed.reshape(p.classes, 2, -1).sum(1) * single).sum(0)
@@ -117,20 +106,17 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
     passed = np.zeros(len(lanes))
     for k in range(p.classes):
         tries = np.where(p.pages[k, lanes] >= sealed, 0.0, want[k])
-        if not tries.any():
-            continue
         fitting = [holes[j] * np.floor(slot[j] / slot[k])[:, None] for j in range(k, p.classes)]
         walk = rbtree.fill(sum(fitting), cached, nodes, tries)
         _use(holes, fitting, walk.holes, k, slot)
         cached = walk.cached
         got, rest = np.rint(walk.taken), tries - np.rint(walk.taken)
         passed += walk.passed + np.where(rest > 0, (1.0 - cached) * nodes, 0.0)
+        cached = np.where(rest > 0, 1.0, cached)
         from_open = np.minimum(rest, np.floor(open_pages / slot[k]))
         open_pages = open_pages - from_open * slot[k]
         got, rest = got + from_open, rest - from_open
-        cached = np.where(from_open > 0, 1.0, cached)
-        # the search goes on from the top down to where it began; the cached node stays, so that few frees end the seal
-        passed += np.where(rest > 0, cached * nodes, 0.0)
+        passed += np.where(rest > 0, nodes, 0.0)
         sealed = np.where(rest > 0, np.minimum(sealed, p.pages[k, lanes]), sealed)
         s.lane_nodes[side, lanes] += got
         found[k] += got
