@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="The model with shorter and longer slices")
     parser.add_argument("truth", type=Path)
     parser.add_argument("--rows", type=int, default=None, help="this many lines of the file, evenly spread")
-    parser.add_argument("--times", type=float, nargs="+", default=[0.5, 2.0], help="lengths of slices, the model's is 1")
+    parser.add_argument("--times", type=float, nargs="+", default=[0.5, 2.0], help="lengths; the model's own is 1")
     options = parser.parse_args(arguments)
     try:
         if options.rows is not None and options.rows < 1:
