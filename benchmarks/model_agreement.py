@@ -28,6 +28,8 @@ from benchmarks.truth import (
     Row,
     TruthError,
     by_scenario,
+    chains,
+    check_rows,
     columns,
     distance,
     error,
@@ -136,7 +138,7 @@ def judge(cases: list[Case], results: Columns) -> Agreement:
         np.array(classes),
         np.array([s[0] for s in seeds]),
         np.array([c in s for c, s in zip(classes, seeds, strict=True)]),
-        np.array([min(s) > 0 for s in seeds]),
+        np.array([chains(case) for case in cases]),
         {name: _errors(figure, cases, results) for name, figure in FIGURES.items()},
     )
 
@@ -306,8 +308,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="keep the shares in conf/agreement.json")
     options = parser.parse_args(arguments)
     try:
-        if options.rows is not None and options.rows < 1:
-            raise TruthError(f"--rows: {options.rows} was given; allowed are whole numbers from 1")
+        check_rows(options.rows)
         cases = spread(of_sizes(read_cases(options.truth), options.sizes), options.rows)
         if not cases:
             raise TruthError(f"--sizes: {options.truth} holds no scenario with {options.sizes} sizes")

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.hot_lines import hottest, sampled
 from benchmarks.rivals import PROGRAMS, machine_seconds, median_scenario, twin_seconds
 from benchmarks.timed import filled, model
-from benchmarks.truth import Case, TruthError, columns, read_cases, residency_class, spread
+from benchmarks.truth import Case, TruthError, chains, columns, read_cases, spread
 from sweep.compose import compose
 from sweep.run import plan_of
 from workers import run, task
@@ -59,11 +59,6 @@ def sample(name: str, table: Columns, asked: float | None) -> None:
     print(compared(name, took.rate, asked, "scenario-seconds/s"))
     print("hottest lines, share of the samples:")
     print("\n".join(f"  {line}" for line in hottest(found, HOT)) + "\n", flush=True)
-
-
-def chains(case: Case) -> bool:
-    """Whether no seed stays below the re-arm period, as in model_agreement."""
-    return min(residency_class(row["softirq_residency_max_ms"], case.scenario["hz"]) for row in case.seeds) > 0
 
 
 def truth_cases(options: argparse.Namespace) -> list[Case]:

@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.truth import TruthError, columns, read_cases, residency_class, spread
+from benchmarks.truth import TruthError, check_rows, columns, read_cases, residency_class, spread
 from workers import slices
 from workers.schema import Columns
 from workers.task import simulate
@@ -70,8 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--times", type=float, nargs="+", default=[0.5, 2.0], help="lengths; the model's own is 1")
     options = parser.parse_args(arguments)
     try:
-        if options.rows is not None and options.rows < 1:
-            raise TruthError(f"--rows: {options.rows} was given; allowed are whole numbers from 1")
+        check_rows(options.rows)
         if not all(0 < factor < np.inf for factor in options.times):
             raise TruthError(f"--times: {options.times} was given; allowed are numbers above 0")
         cases = spread(read_cases(options.truth), options.rows)

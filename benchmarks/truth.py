@@ -65,6 +65,12 @@ def _seeds(rows: list[Row]) -> list[Row]:
     return rows
 
 
+def check_rows(rows: int | None) -> None:
+    """Refuses (TruthError) an option ``--rows`` below 1."""
+    if rows is not None and rows < 1:
+        raise TruthError(f"--rows: {rows} was given; allowed are whole numbers from 1")
+
+
 def spread(cases: list[Case], scenarios: int | None) -> list[Case]:
     """The cases of so many ``scenarios``, evenly spread over the list; all of them for None."""
     groups = by_scenario(cases)
@@ -100,3 +106,8 @@ def error(given: float, figures: list[float], floor: float = 0.0) -> float:
 def residency_class(residency_ms: float, hz: int) -> int:
     """0 below the re-arm period, 1 below 1 s, 2 from there."""
     return int(residency_ms >= rearm_period_ms(np.asarray(hz))) + int(residency_ms >= 1000)
+
+
+def chains(case: Case) -> bool:
+    """Whether no seed's longest stay is below the re-arm period."""
+    return min(residency_class(row["softirq_residency_max_ms"], case.scenario["hz"]) for row in case.seeds) > 0

@@ -65,8 +65,9 @@ def queue_burst(
     flush_ns = by_lane.least(lane, full_ns, lanes)
     freed = old * (burst > 0)  # a CPU that unmaps nothing does not look at its ring
     kept_old, kept_new = old - freed, new + unmapped
-    flushes = np.isfinite(flush_ns).astype(float)
-    at = np.flatnonzero(np.isfinite(flush_ns[lane]))
+    flushed = np.isfinite(flush_ns)
+    flushes = flushed.astype(float)
+    at = np.flatnonzero(flushed[lane])
     if len(at):
         appended = np.floor((flush_ns[lane[at]] - start_ns[at]) / unmap_ns[at] + 1e-9)
         appended = np.minimum(np.maximum(appended, 0.0), np.minimum(burst[at], np.maximum(FQ_SLOTS - held[at], 0.0)))

@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks import model_speed
 from benchmarks.hot_lines import hottest, sampled
-from benchmarks.model_speed import chains, compared, load, main
+from benchmarks.model_speed import compared, load, main
 from benchmarks.rivals import PROGRAMS, machine_seconds, median_scenario
 from benchmarks.timed import filled, model
-from benchmarks.truth import Case, TruthError, columns
+from benchmarks.truth import Case, TruthError, chains, columns
 from workers.schema import complete_row
 
 SCENARIO = {"cpus": 4, "unmap_burst": 16, "burst_period_us": 200, "in_flight": 32, "horizon_s": 0.01}
