@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from workers import callbacks, params, state, steady
+from workers import callbacks, delicate, params, state, steady
 from workers.hazard import LONG_STAY_S
 from workers.params import Params
 from workers.results import CPU_MAGAZINES
@@ -32,10 +32,11 @@ Watch = Callable[[State, Params], None]
 @dataclass
 class Counted:
     """What the lanes that are done counted: COUNTERS and ENDS, shapes (rows,); since when a lane was steady as it left,
-    inf where it was not; finished callbacks and stays that chained."""
+    inf where it was not; whether it is delicate and was left; finished callbacks and stays that chained."""
 
     columns: Columns
     steady_ns: np.ndarray
+    delicate: np.ndarray
     callbacks: Spans = field(default_factory=list)
     stays: Spans = field(default_factory=list)
 
@@ -45,13 +46,15 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
 
     ``scenarios``: scenario and depot columns. Rows with equally many size classes share a batch; as lanes finish,
     others take their places. ``watch`` sees the state after each step; with it every lane is simulated to its
-    horizon, without it one that is steady (workers.steady) is not.
+    horizon. Without it one that is steady (workers.steady) is not, and one that is delicate (workers.delicate) is left:
+    the column ``delicate`` is true, and its counters mean nothing.
     """
     rows = len(scenarios["cpus"])
-    done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf))
+    left = np.zeros(rows, bool) if watch else delicate.from_the_start(params.from_columns(scenarios))
+    done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf), left)
     classes = np.array([len(params.size_classes(text)) for text in scenarios["iova_pages"]])
-    for number in np.unique(classes):
-        _run_batch(scenarios, np.flatnonzero(classes == number), done, watch)
+    for number in np.unique(classes[~left]):
+        _run_batch(scenarios, np.flatnonzero((classes == number) & ~left), done, watch)
     return _columns(done, 1e9 * scenarios["horizon_s"], scenarios["cpus"])
 
 
@@ -60,6 +63,7 @@ def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watc
     queue = queue[WIDTH:]
     while p.lanes:
         running = np.ones(p.lanes, bool)
+        affordable = delicate.affordable(p)
         while running.mean() >= FEWER:
             s = step(s, p)
             if watch:
@@ -67,10 +71,12 @@ def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watc
             else:
                 _foretell(s, p, running, done)
             over = running & (s.lane_now_ns >= p.horizon_ns)
-            if over.any():
+            left = running & affordable & delicate.found(s, p) if not watch else np.zeros_like(over)
+            if (over | left).any():
                 _collect(s, p, over, done)
-                running &= ~over
-                s.lane_id[over] = GONE
+                done.delicate[s.lane_id[left]] = True
+                running &= ~(over | left)
+                s.lane_id[over | left] = GONE
         _take_spans(s, done)
         s, p = state.take_lanes(s, p, running)
         more, queue = np.split(queue, [WIDTH - p.lanes])
@@ -143,7 +149,8 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
     number, total_ns = _long_stays(done)
     whole["long_stays"] = number
     return (
-        {name: np.rint(value).astype(np.int64) for name, value in whole.items()}
+        {"delicate": done.delicate}
+        | {name: np.rint(value).astype(np.int64) for name, value in whole.items()}
         | callbacks.columns(
             done.callbacks, out["unfinished_callback_ns"], horizon_ns, out["simulated_ns"], done.steady_ns
         )

@@ -1,12 +1,13 @@
-"""One scenario's time series: what the timer, the depot, the rings, the lock and the tree do, slice by slice."""
+"""One scenario's time series: what the timer, the depot, the rings, the lock and the tree do, moment by moment."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from workers import run
+from workers.events import run as events
 from workers.params import Params
 from workers.schema import Columns
 from workers.state import State
@@ -21,39 +22,108 @@ SERIES = (
     "rbtree_lock_held_fraction",
     "iova_nodes",
 )
-"""Columns: the end of the slice; whether fq_flush_timeout() ran in it, how long the callback and the stay in the
-softirq lasted until then (0 without one); magazines in all depots; ring entries of all CPUs; share of the slice that
-iova_rbtree_lock was held for (above 1 where a hold began in it that outlasts it); struct iovas."""
+"""Columns: the moment; whether fq_flush_timeout() ran since the last one, how long the callback and the stay in the
+softirq lasted until then (0 without one); magazines in all depots; ring entries of all CPUs; share of the time since
+the last moment that iova_rbtree_lock was held for (above 1 where a hold began that outlasts it); struct iovas."""
+
+KINDS = {"in_callback": bool, "depot_magazines": np.int64, "queued_iovas": np.int64, "iova_nodes": np.int64}
+
+EVERY_NS = 1e6
+"""Time between two moments of a scenario that is settled event by event."""
+
+
+class Moment(NamedTuple):
+    """What a simulation shows at one moment; times in ns. ``held_ns`` and ``callbacks`` (finished ones' times) grow."""
+
+    now_ns: float
+    callback_since_ns: float | None
+    softirq_since_ns: float | None
+    callbacks: list[float]
+    depot_magazines: float
+    queued_iovas: float
+    held_ns: float
+    iova_nodes: float
+
+
+class Samples:
+    """Rows of SERIES from one moment after the other."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[float, ...]] = []
+        self._now_ns = self._held_ns = 0.0
+        self._ended = 0
+
+    def add(self, m: Moment) -> None:
+        ended_ns = max(m.callbacks[self._ended :], default=0.0)
+        age_ns = 0.0 if m.callback_since_ns is None else m.now_ns - m.callback_since_ns
+        inside = m.callback_since_ns is not None or ended_ns > 0
+        stay_ns = ended_ns if m.softirq_since_ns is None else m.now_ns - m.softirq_since_ns
+        callback_ns = max(age_ns, ended_ns)
+        passed_ns = m.now_ns - self._now_ns
+        self.rows.append(
+            (
+                m.now_ns / 1e6,
+                inside,
+                callback_ns / 1e6,
+                inside * max(stay_ns, callback_ns) / 1e6,
+                m.depot_magazines,
+                m.queued_iovas,
+                (m.held_ns - self._held_ns) / passed_ns if passed_ns > 0 else 0.0,
+                m.iova_nodes,
+            )
+        )
+        self._now_ns, self._held_ns, self._ended = m.now_ns, m.held_ns, len(m.callbacks)
+
+    def columns(self) -> Columns:
+        return {name: np.array([row[i] for row in self.rows], KINDS.get(name, float)) for i, name in enumerate(SERIES)}
 
 
 def time_series(scenario: Columns) -> Columns:
-    """SERIES of one scenario, arrays of shape (samples,), one sample a slice of the model.
+    """SERIES of one scenario, arrays of shape (samples,): one a slice of the model, or one a millisecond of the events.
 
     ``scenario``: scenario and depot columns, shapes (1,). It runs as ``workers.task.simulate`` runs it.
     """
-    samples: list[tuple[float, ...]] = []
-    last: dict[str, Any] = {"now_ns": 0.0, "held_ns": 0.0, "ended": 0}
+    return _of_events(scenario) if run.run(scenario)["delicate"][0] else _of_slices(scenario)
+
+
+def _of_slices(scenario: Columns) -> Columns:
+    samples = Samples()
 
     def sample(s: State, p: Params) -> None:
-        now_ns, held_ns = float(s.lane_now_ns[0]), float(s.count["held_ns"][0])
-        ended_ns = max((float(ns[0]) for _, ns, _ in s.callbacks[last["ended"] :]), default=0.0)
-        inside = bool(s.lane_in_callback[0]) or ended_ns > 0
-        age_ns = s.lane_in_callback[0] * (now_ns - float(s.lane_callback_start_ns[0]))
-        passed_ns = now_ns - last["now_ns"]
-        samples.append(
-            (
-                now_ns / 1e6,
-                inside,
-                max(age_ns, ended_ns) / 1e6,
-                inside * (now_ns - float(s.lane_softirq_start_ns[0])) / 1e6,
-                float(s.lane_depot[:, 0].sum()),
-                float(s.row_ring_old.sum() + s.row_ring_new.sum()),
-                (held_ns - last["held_ns"]) / passed_ns if passed_ns > 0 else 0.0,
-                float(s.lane_nodes[:, 0].sum()),
+        samples.add(
+            Moment(
+                now_ns=float(s.lane_now_ns[0]),
+                callback_since_ns=float(s.lane_callback_start_ns[0]) if s.lane_in_callback[0] else None,
+                softirq_since_ns=float(s.lane_softirq_start_ns[0]) if s.lane_in_callback[0] else None,
+                callbacks=[float(ns[0]) for _, ns, _ in s.callbacks],
+                depot_magazines=float(s.lane_depot[:, 0].sum()),
+                queued_iovas=float(s.row_ring_old.sum() + s.row_ring_new.sum()),
+                held_ns=float(s.count["held_ns"][0]),
+                iova_nodes=float(s.lane_nodes[:, 0].sum()),
             )
         )
-        last.update(now_ns=now_ns, held_ns=held_ns, ended=len(s.callbacks))
 
     run.run(scenario, sample)
-    kinds = {"in_callback": bool, "depot_magazines": np.int64, "queued_iovas": np.int64, "iova_nodes": np.int64}
-    return {name: np.array([row[i] for row in samples], kinds.get(name, float)) for i, name in enumerate(SERIES)}
+    return samples.columns()
+
+
+def _of_events(scenario: Columns) -> Columns:
+    samples, machine = Samples(), events.machine(scenario)
+
+    def sample(now_ns: float) -> float:
+        samples.add(
+            Moment(
+                now_ns=now_ns,
+                callback_since_ns=machine.callback_since_ns,
+                softirq_since_ns=machine.softirq_since_ns,
+                callbacks=[ns for _, ns in machine.callbacks],
+                depot_magazines=machine.depot_magazines,
+                queued_iovas=sum(len(ring.nodes) for ring in machine.rings),
+                held_ns=machine.held_ns,
+                iova_nodes=machine.structs,
+            )
+        )
+        return now_ns + EVERY_NS
+
+    machine.run(sample)
+    return samples.columns()

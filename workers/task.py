@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workers import results, run
+from workers.events import run as events
 from workers.schema import DEPOT_COLUMNS, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
 BASE_ROWS = 60
@@ -14,10 +15,17 @@ SECONDS_PER_ROW = 4e-4
 def simulate(scenarios: Columns) -> Columns:
     """RESULT_COLUMNS of each scenario, arrays of shape (rows,), in the order given.
 
-    ``scenarios``: scenario and depot columns, shapes (rows,). Rows that no depot can tell apart run once.
+    ``scenarios``: scenario and depot columns, shapes (rows,). Rows that no depot can tell apart run once. All run in
+    slices, side by side; the delicate ones (workers.delicate) are settled event by event.
     """
     first, same_as = _distinct(scenarios)
-    counted = run.run({name: values[first] for name, values in scenarios.items()})
+    distinct = {name: values[first] for name, values in scenarios.items()}
+    counted = run.run(distinct)
+    delicate = np.flatnonzero(counted.pop("delicate"))
+    if len(delicate):
+        settled = events.run({name: values[delicate] for name, values in distinct.items()})
+        for name, values in counted.items():
+            values[delicate] = settled[name]
     return results.finish({name: values[same_as] for name, values in counted.items()}, scenarios)
 
 

@@ -1,0 +1,50 @@
+"""Which scenarios are settled event by event (workers.events), as slices (workers.step) are too coarse for them.
+
+Slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
+get it decides: oversize IOVAs go to the tree one by one, and a callback near the re-arm period chains or does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workers import bursts
+from workers.params import Params
+from workers.state import State
+
+NEAR_CHAIN = 0.4
+"""Share of the re-arm period from which on a stay in the softirq is one that may chain."""
+
+MOST_SECONDS = 15.0
+"""Cost of a virtual second above which a scenario stays with the slices."""
+
+SECONDS_PER_BURST = 15e-6
+SECONDS_PER_UNMAP = 0.8e-6
+MOST_IN_FLIGHT = 2_000_000.0
+MOST_PAGES = 2.0**35
+"""Of the 2^36 that a device sees: where less is mapped no map fails."""
+
+
+def affordable(p: Params) -> np.ndarray:
+    """Whether the events of each lane (lanes,) can be followed one by one: not too many, nor too many IOVAs."""
+    mapped = 2.0 * p.active * p.in_flight
+    fits = (mapped <= 2.0 * MOST_IN_FLIGHT) & (mapped * (p.weight * p.slot_pages).sum(0) <= MOST_PAGES)
+    return (seconds(p) <= MOST_SECONDS) & fits
+
+
+def seconds(p: Params) -> np.ndarray:
+    """What a virtual second costs event by event, in seconds of one core (lanes,)."""
+    bursts_per_s = 1e9 * p.active / bursts.pace_ns(p)
+    return bursts_per_s * (SECONDS_PER_BURST + p.burst * SECONDS_PER_UNMAP)
+
+
+def from_the_start(p: Params) -> np.ndarray:
+    """Lanes (lanes,) whose IOVAs bypass the rcache."""
+    return p.oversize.any(0) & affordable(p)
+
+
+def found(s: State, p: Params) -> np.ndarray:
+    """Lanes (lanes,) that came near a chain."""
+    going_on_ns = np.where(s.lane_in_callback, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)
+    longest_ns = np.maximum(s.count["residency_max_ns"], going_on_ns)
+    return longest_ns >= NEAR_CHAIN * p.timer_jiffies * p.tick_ns

@@ -1,0 +1,77 @@
+"""CPUs with clocks of their own, and the locks they share.
+
+The CPU with the lowest clock goes on, and gives way before it asks for a lock that others may want (kernel.md,
+section 3). A lock serves in the order of the clocks, so a request is served as it is made: it begins where the last
+one ended. Nobody gives way inside a lock but in a ring's, which may be held while waiting for the tree's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from heapq import heappop, heappush
+from math import inf
+from typing import Any
+
+NOBODY = -1
+
+Steps = Generator[float | None, None, Any]
+"""A CPU at work: it yields its clock where it gives way, None where it waits for a ring."""
+
+
+class Lock:
+    """A spinlock: when it came free, and who held it last."""
+
+    __slots__ = ("free_ns", "last")
+
+    def __init__(self) -> None:
+        self.free_ns, self.last = 0.0, NOBODY
+
+
+class Clocks:
+    """Times in ns. ``now`` is a CPU's own clock, which it carries along as it works."""
+
+    def __init__(self, costs: Mapping[str, float]) -> None:
+        self.local_ns, self.remote_ns = costs["lock_local_ns"], costs["lock_remote_ns"]
+        self.handover_ns = costs["lock_handover_ns"]
+        self.heap: list[tuple[float, int]] = []
+        self.irqs_off_max_ns = 0.0
+
+    def go(
+        self,
+        tasks: Mapping[int, Steps],
+        work: Callable[[int, float], None],
+        horizon_ns: float,
+        look: Callable[[float], float] | None = None,
+    ) -> None:
+        """Runs ``tasks``, by CPU, to the horizon; entries below 0 of the heap are the depot ``work`` of bin -1 - entry.
+
+        ``look`` is called with the lowest clock, and says up to which clock it need not be called again.
+        """
+        heap = self.heap
+        next_look_ns = 0.0 if look else inf
+        while heap:
+            now, cpu = heappop(heap)
+            if look and now >= min(next_look_ns, horizon_ns):
+                next_look_ns = look(min(now, horizon_ns))
+            if now >= horizon_ns:
+                return
+            if cpu < 0:
+                work(-1 - cpu, now)
+                continue
+            clock = next(tasks[cpu])
+            if clock is not None:
+                heappush(heap, (clock, cpu))
+
+    def enter(self, lock: Lock, cpu: int, now: float) -> float:
+        """spin_lock(): when ``cpu``, asking now, holds the lock."""
+        if lock.free_ns > now:
+            now = lock.free_ns + self.handover_ns
+        else:
+            now += self.local_ns if lock.last == cpu else self.remote_ns
+        lock.last = cpu
+        return now
+
+    def irqs_were_off(self, span_ns: float) -> None:
+        """Interrupts were off for ``span_ns`` on some CPU."""
+        if span_ns > self.irqs_off_max_ns:
+            self.irqs_off_max_ns = span_ns

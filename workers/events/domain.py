@@ -1,0 +1,287 @@
+"""An IOVA domain: the rcaches in front of the tree, and the tree's lock.
+
+Source: drivers/iommu/iova.c (5.15), __iova_rcache_insert(), __iova_rcache_get(), iova_magazine_free_pfns(),
+alloc_iova(), free_iova(), iova_depot_work_func(); drivers/iommu/dma-iommu.c, iommu_dma_alloc_iova().
+A run of pushes or pops that stays in a CPU's own magazines is done at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from heapq import heappush
+from math import inf
+from typing import Any
+
+from workers.events.clocks import Clocks, Lock, Steps
+from workers.events.tree import Node, Tree
+from workers.params import size_classes
+from workers.schema import PFNS_BELOW_4G, RCACHE_BINS, RCACHE_MAX_PAGES
+
+LIMIT_48BIT = 1 << 36
+OVERSIZE = RCACHE_BINS
+WORKER = 1 << 30
+
+
+def rcache_bin(pages: int) -> int:
+    """The size's bin, OVERSIZE above 32 pages."""
+    return (pages - 1).bit_length() if pages <= RCACHE_MAX_PAGES else OVERSIZE
+
+
+class Rcache:
+    """struct iova_rcache of a bin: a depot, and ``loaded`` and ``prev`` of each CPU."""
+
+    __slots__ = ("depot", "loaded", "lock", "pages", "peak", "poisoned", "prev", "work_due_ns")
+
+    def __init__(self, cpus: int, pages: int) -> None:
+        self.pages = pages
+        self.loaded: list[list[Node]] = [[] for _ in range(cpus)]
+        self.prev: list[list[Node]] = [[] for _ in range(cpus)]
+        self.poisoned: list[list[Node] | None] = [None] * cpus
+        """A CPU's ``loaded`` once it was seen to hold nothing below 4 GiB, until something is pushed."""
+        self.lock = Lock()
+        self.depot: list[list[Node]] = []
+        self.peak = 0
+        self.work_due_ns = inf
+
+
+class Domain(Clocks):
+    """The allocator of one scenario under one depot (both as plain values by column name)."""
+
+    def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any]) -> None:
+        super().__init__(scenario)
+        self.tree = Tree(scenario["rb_visit_ns"], scenario["rb_insert_ns"], scenario["rb_erase_ns"])
+        self.tree_lock = Lock()
+        self.iova_slab_ns, self.magazine_slab_ns = scenario["iova_slab_ns"], scenario["magazine_slab_ns"]
+        self.map_ns = scenario["map_ns"]
+        self.low_first = scenario["dma32_first"]
+        classes = size_classes(scenario["iova_pages"])
+        self.sizes = [(pages, rcache_bin(pages)) for pages, _ in classes]
+        self.weights = [weight for _, weight in classes]
+        self.mixed = len(classes) > 1
+        self.rcaches = [Rcache(scenario["cpus"], 1 << b) for b in range(RCACHE_BINS)]
+        self.mag_pfns = depot["magazine_pfns"]
+        self.capacity = inf if depot["depot_kind"] == "list" else depot["depot_capacity"]
+        self.trim_threshold, self.trim_magazines = depot["trim_threshold"], depot["trim_magazines"]
+        self.trim_ns = 1e6 * depot["trim_period_ms"]
+        self.trims = depot["depot_kind"] == "list" and self.trim_ns > 0 and self.trim_magazines > 0
+        self.depot_magazines = self.depot_peak = 0
+        self.cached_pages = self.cached_pages_peak = 0
+        self.structs = self.structs_peak = 0
+        self.acquisitions = 0
+        self.wait_ns = self.wait_max_ns = self.held_ns = 0.0
+
+    # --- the tree, under iova_rbtree_lock ---
+
+    def _enter_tree(self, cpu: int, now: float) -> float:
+        """spin_lock(&iova_rbtree_lock): the clock inside."""
+        lock = self.tree_lock
+        if lock.free_ns > now:
+            since = lock.free_ns + self.handover_ns
+        else:
+            since = now + (self.local_ns if lock.last == cpu else self.remote_ns)
+        lock.last = cpu
+        wait = since - now
+        self.acquisitions += 1
+        self.wait_ns += wait
+        if wait > self.wait_max_ns:
+            self.wait_max_ns = wait
+        return since
+
+    def _leave_tree(self, asked: float, since: float, now: float) -> None:
+        self.tree_lock.free_ns = now
+        self.held_ns += now - since
+        if now - asked > self.irqs_off_max_ns:
+            self.irqs_off_max_ns = now - asked
+
+    def _search(self, cpu: int, now: float, size: int, size_bin: int, limit: int) -> tuple[Node | None, float]:
+        """alloc_iova() of a CPU that has given way: the node or None, and its clock."""
+        tree = self.tree
+        asked = now + self.iova_slab_ns
+        since = self._enter_tree(cpu, asked)
+        self.structs += 1
+        if self.structs > self.structs_peak:
+            self.structs_peak = self.structs
+        if size >= tree.max32_alloc_size and limit <= PFNS_BELOW_4G:
+            self._leave_tree(asked, since, since)
+            self.structs -= 1
+            return None, since + self.iova_slab_ns
+        node, took = tree.allocate(size, size_bin, limit)
+        now = since + took
+        self._leave_tree(asked, since, now)
+        if node is None:
+            self.structs -= 1
+            return None, now + self.iova_slab_ns
+        return node, now
+
+    def _free_node(self, cpu: int, now: float, node: Node) -> float:
+        """free_iova() of a CPU that has given way; its clock."""
+        tree = self.tree
+        since = self._enter_tree(cpu, now)
+        done = since + tree.find_ns() + tree.erase_ns
+        tree.remove(node)
+        self._leave_tree(now, since, done)
+        self.structs -= 1
+        return done + self.iova_slab_ns
+
+    def free_magazine(self, cpu: int, now: float, nodes: list[Node], pages: int) -> float:
+        """iova_magazine_free_pfns() of a CPU that has given way: all in one hold of the lock; its clock."""
+        tree = self.tree
+        since = self._enter_tree(cpu, now)
+        done = since + len(nodes) * (tree.find_ns() + tree.erase_ns + self.iova_slab_ns)
+        for node in nodes:
+            tree.remove(node)
+        self._leave_tree(now, since, done)
+        self.structs -= len(nodes)
+        self.cached_pages -= pages * len(nodes)
+        return done + self.magazine_slab_ns
+
+    # --- frees ---
+
+    def free(self, cpu: int, now: float, nodes: list[Node], entry_ns: float) -> Steps:
+        """free_iova_fast() of ``nodes``, ``entry_ns`` each before; the clock."""
+        for size_bin in {node.bin for node in nodes} if self.mixed else (nodes[0].bin,):
+            same = [node for node in nodes if node.bin == size_bin] if self.mixed else nodes
+            if size_bin == OVERSIZE:
+                for node in same:
+                    now += entry_ns
+                    if self.heap and self.heap[0][0] < now:
+                        yield now
+                    now = self._free_node(cpu, now, node)
+            else:
+                now = yield from self._insert(cpu, now, self.rcaches[size_bin], same, entry_ns)
+        return now
+
+    def _insert(self, cpu: int, now: float, rcache: Rcache, nodes: list[Node], entry_ns: float) -> Steps:
+        """__iova_rcache_insert() of each node: ``loaded``, ``prev``, then a magazine to the depot, or to the tree."""
+        most, at = self.mag_pfns, 0
+        rcache.poisoned[cpu] = None
+        while at < len(nodes):
+            loaded = rcache.loaded[cpu]
+            if len(loaded) >= most:
+                prev = rcache.prev[cpu]
+                if len(prev) < most:
+                    rcache.loaded[cpu], rcache.prev[cpu] = prev, loaded
+                    continue
+                now += self.magazine_slab_ns
+                if self.heap and self.heap[0][0] < now:
+                    yield now
+                now = self.enter(rcache.lock, cpu, now)
+                rcache.lock.free_ns = now
+                rcache.loaded[cpu] = []
+                if len(rcache.depot) < self.capacity:
+                    rcache.depot.append(loaded)
+                    self._depot_changed(rcache, 1)
+                    if self.trims and rcache.work_due_ns == inf:
+                        self._schedule_work(rcache, now)
+                else:
+                    if self.heap and self.heap[0][0] < now:
+                        yield now
+                    now = self.free_magazine(cpu, now, loaded, rcache.pages)
+                continue
+            some = nodes[at : at + most - len(loaded)]
+            loaded += some
+            at += len(some)
+            now += len(some) * (entry_ns + self.local_ns)
+            self.cached_pages += len(some) * rcache.pages
+            if self.cached_pages > self.cached_pages_peak:
+                self.cached_pages_peak = self.cached_pages
+        return now
+
+    # --- maps ---
+
+    def pop(self, cpu: int, rcache: Rcache, most: int, low: bool) -> list[Node]:
+        """Up to ``most`` nodes from ``loaded``, or from ``prev`` if that is empty; only some below 4 GiB if ``low``."""
+        loaded = rcache.loaded[cpu]
+        if not loaded:
+            prev = rcache.prev[cpu]
+            if not prev:
+                return []
+            rcache.loaded[cpu], rcache.prev[cpu] = prev, loaded
+            rcache.poisoned[cpu] = None
+            loaded = prev
+        if low and self.tree.lowest_high is not self.tree.anchor:
+            if rcache.poisoned[cpu] is loaded:
+                return []
+            return self._pop_low(cpu, rcache, loaded, most)
+        some = loaded[-most:]
+        del loaded[-most:]
+        self.cached_pages -= len(some) * rcache.pages
+        some.reverse()
+        return some
+
+    def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[Node], most: int) -> list[Node]:
+        """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
+        some: list[Node] = []
+        while loaded and len(some) < most:
+            if loaded[-1].low:
+                some.append(loaded.pop())
+                continue
+            for i in range(len(loaded) - 2, -1, -1):
+                if loaded[i].low:
+                    some.append(loaded[i])
+                    loaded[i] = loaded.pop()
+                    break
+            else:
+                rcache.poisoned[cpu] = loaded
+                break
+        self.cached_pages -= len(some) * rcache.pages
+        return some
+
+    def map_missed(self, cpu: int, now: float, size: int, size_bin: int) -> Steps:
+        """iommu_dma_alloc_iova() where the first look at the magazines found nothing: the node and the clock."""
+        rcache = self.rcaches[size_bin] if size_bin != OVERSIZE else None
+        low = self.low_first
+        while True:
+            if rcache and not rcache.loaded[cpu]:
+                now = yield from self._refill(cpu, now, rcache)
+                found = self.pop(cpu, rcache, 1, low)
+                if found:
+                    return found[0], now
+            if self.heap and self.heap[0][0] < now + self.iova_slab_ns:
+                yield now + self.iova_slab_ns
+            node, now = self._search(cpu, now, size, size_bin, PFNS_BELOW_4G if low else LIMIT_48BIT)
+            if node is not None or not low:
+                return node, now
+            low = False
+            if rcache:
+                now += self.local_ns
+                found = self.pop(cpu, rcache, 1, low)
+                if found:
+                    return found[0], now
+
+    def _refill(self, cpu: int, now: float, rcache: Rcache) -> Steps:
+        """Both magazines are empty: the newest of the depot replaces ``loaded``, if there is one; the clock."""
+        if self.heap and self.heap[0][0] < now:
+            yield now
+        now = self.enter(rcache.lock, cpu, now)
+        rcache.lock.free_ns = now
+        if rcache.depot:
+            now += self.magazine_slab_ns
+            rcache.loaded[cpu] = rcache.depot.pop()
+            self._depot_changed(rcache, -1)
+        return now
+
+    # --- depot ---
+
+    def _depot_changed(self, rcache: Rcache, by: int) -> None:
+        self.depot_magazines += by
+        if self.depot_magazines > self.depot_peak:
+            self.depot_peak = self.depot_magazines
+        if len(rcache.depot) > rcache.peak:
+            rcache.peak = len(rcache.depot)
+
+    def _schedule_work(self, rcache: Rcache, now: float) -> None:
+        rcache.work_due_ns = now + self.trim_ns
+        heappush(self.heap, (rcache.work_due_ns, -1 - rcache_bin(rcache.pages)))
+
+    def depot_work(self, size_bin: int, now: float) -> None:
+        """iova_depot_work_func(): frees the newest surplus magazines and runs again, or stops."""
+        rcache = self.rcaches[size_bin]
+        rcache.work_due_ns = inf
+        now = self.enter(rcache.lock, WORKER, now)
+        surplus = min(len(rcache.depot) - self.trim_threshold, self.trim_magazines)
+        for _ in range(surplus):
+            self._depot_changed(rcache, -1)
+            now = self.free_magazine(WORKER, now, rcache.depot.pop(), rcache.pages)
+        if surplus > 0:
+            self._schedule_work(rcache, now)

@@ -1,0 +1,270 @@
+"""One scenario in virtual time: the workload of every CPU, its ring, the flush timer, and what they counted.
+
+The rules are those of the reference machine (kernel.md, section 3). What a CPU does without touching what others share
+is one event: a burst's unmaps up to a full ring, a run of maps from its magazines.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from heapq import heappush
+from math import inf
+from random import Random
+from typing import Any
+
+from workers.events.clocks import NOBODY, Lock, Steps
+from workers.events.counters import counters
+from workers.events.domain import LIMIT_48BIT, OVERSIZE, Domain
+from workers.events.tree import Node
+from workers.hazard import LONG_STAY_S
+from workers.results import rearm_jiffies
+from workers.schema import FQ_SLOTS, PFNS_BELOW_4G
+
+ALIGNED_SPREAD_NS = 10e3
+MEANWHILE = 0.02
+"""Flushes expected during a burst's unmaps from which on others get their turns between them."""
+
+
+class Ring(Lock):
+    """struct iova_fq: ``nodes`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits."""
+
+    __slots__ = ("busy", "epoch", "nodes", "waiter")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.epoch = 0
+        self.busy = False
+        self.waiter = NOBODY
+
+
+class Machine(Domain):
+    """A completed scenario, its DEPOT_COLUMNS, and each active CPU's first burst as a share of the spread."""
+
+    def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any], phases: list[float]) -> None:
+        super().__init__(scenario, depot)
+        self.scenario, self.phases = scenario, phases
+        self.cpus, self.active = scenario["cpus"], scenario["active_cpus"]
+        self.tick_ns = 1e9 / scenario["hz"]
+        self.timer_jiffies = int(rearm_jiffies(scenario["hz"]))
+        self.aligned = scenario["phase"] == "aligned"
+        self.horizon_ns = 1e9 * scenario["horizon_s"]
+        self.random = Random(scenario["seed"])
+        self.in_flight: list[deque[Any]] = [deque() for _ in range(self.active)]
+        self.rings = [Ring() for _ in range(self.active)]
+        self.epoch = 0
+        self.timer_on = False
+        self.timer_cpu = self.running_cpu = self.last_timer_cpu = NOBODY
+        self.timer_due_ns = inf
+        self.ops = self.flushes = self.drained_locally = self.drained_by_timer = 0
+        self.softirq_since_ns: float | None = None
+        self.callback_since_ns: float | None = None
+        self.callbacks: list[tuple[float, float]] = []
+        """(start, duration) of each finished callback, in order."""
+        self.stay_max_ns = self.long_stays_ns = 0.0
+        self.long_stays = 0
+
+    def run(self, look: Callable[[float], float] | None = None) -> dict[str, Any]:
+        """Fills, runs to the horizon; what ``workers.results.finish`` needs of one row. ``look``: see Clocks.go."""
+        self._fill()
+        spread_ns = ALIGNED_SPREAD_NS if self.aligned else self._period_ns
+        tasks = {cpu: self._cpu(cpu, self.phases[cpu] * spread_ns) for cpu in range(self.active)}
+        for cpu in tasks:
+            heappush(self.heap, (self.phases[cpu] * spread_ns, cpu))
+        self.go(tasks, self.depot_work, self.horizon_ns, look)
+        return counters(self)
+
+    @property
+    def _period_ns(self) -> float:
+        return 1e3 * self.scenario["burst_period_us"]
+
+    def _fill(self) -> None:
+        """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""
+        tree = self.tree
+        for _ in range(self.scenario["in_flight"]):
+            for mine in self.in_flight:
+                size, size_bin = self._draw(1)[0]
+                node = None
+                if self.low_first and size < tree.max32_alloc_size:
+                    node, _ = tree.allocate(size, size_bin, PFNS_BELOW_4G)
+                if node is None:
+                    node, _ = tree.allocate(size, size_bin, LIMIT_48BIT)
+                mine.append(node)
+        self.structs = self.structs_peak = tree.nodes
+        tree.inserts = tree.erases = tree.walk_steps = 0
+
+    def _draw(self, number: int) -> list[tuple[int, int]]:
+        """``number`` sizes with their bins."""
+        return self.random.choices(self.sizes, self.weights, k=number) if self.mixed else self.sizes * number
+
+    # --- the workload ---
+
+    def _cpu(self, cpu: int, first_ns: float) -> Steps:
+        """An active CPU: sleeps until its burst or its timer is due; between two operations a due timer runs first."""
+        period_ns = self._period_ns
+        now, next_ns = 0.0, first_ns
+        while True:
+            wake_ns = min(next_ns, self.timer_due_ns) if self.timer_cpu == cpu else next_ns
+            if now < wake_ns:
+                now = wake_ns
+            yield now
+            if self.timer_cpu == cpu:
+                now = yield from self._softirq(cpu, now)
+            if now >= next_ns:
+                now = yield from self._unmap_burst(cpu, now)
+                now = yield from self._map_burst(cpu, now)
+                next_ns = max(next_ns + period_ns, now)
+
+    def _unmap_burst(self, cpu: int, now: float) -> Steps:
+        """Unmaps the CPU's oldest IOVAs: into its ring, or (strict) flushed and freed at once."""
+        mine, unmap_ns = self.in_flight[cpu], self.scenario["unmap_ns"]
+        left = min(self.scenario["unmap_burst"], len(mine))
+        if self.scenario["strict"]:
+            self.ops += left
+            self.flushes += left
+            nodes = [mine.popleft() for _ in range(left)]
+            return (yield from self.free(cpu, now, nodes, unmap_ns + self.scenario["iotlb_flush_ns"]))
+        ring = self.rings[cpu]
+        each_ns = unmap_ns + self.local_ns
+        while left:
+            if self.timer_cpu == cpu:
+                now = yield from self._softirq(cpu, now)
+            now += unmap_ns
+            if self.heap and self.heap[0][0] < now:
+                yield now
+            now = yield from self._enter_ring(ring, cpu, now)
+            if ring.nodes and ring.epoch < self.epoch:
+                now = yield from self._free_ring(ring, cpu, now)
+            if len(ring.nodes) >= FQ_SLOTS:
+                now = yield from self._free_ring(ring, cpu, self._flush(now))
+            some = min(left, FQ_SLOTS - len(ring.nodes))
+            takes_ns = (some - 1) * each_ns
+            may_flush = self.aligned or takes_ns * self.flushes > MEANWHILE * now
+            if may_flush and self.heap and takes_ns > self.heap[0][0] - now:
+                some = max(int((self.heap[0][0] - now) / each_ns) + 1, 1)
+            ring.epoch = self.epoch
+            ring.nodes += [mine.popleft() for _ in range(some)]
+            if not self.timer_on:
+                self._arm_timer(cpu, now)
+            now += (some - 1) * each_ns
+            self._leave_ring(ring, now)
+            self.ops += some
+            left -= some
+        return now
+
+    def _map_burst(self, cpu: int, now: float) -> Steps:
+        """Maps as many again, for the CPU that will unmap them."""
+        target = self.in_flight[(cpu + self.scenario["free_cpu_shift"]) % self.active]
+        most = 2 * self.scenario["in_flight"]
+        burst = self.scenario["unmap_burst"]
+        if not self.mixed:
+            return (yield from self._map(cpu, now, self.sizes[0], burst, target, most))
+        each_ns = self.map_ns + self.local_ns
+        for size in self._draw(burst):
+            loaded = self.rcaches[size[1]].loaded[cpu] if size[1] != OVERSIZE else None
+            if loaded and loaded[-1].low and self.timer_cpu != cpu and len(target) < most:
+                target.append(loaded.pop())
+                self.cached_pages -= size[0]
+                self.ops += 1
+                now += each_ns
+            else:
+                now = yield from self._map(cpu, now, size, 1, target, most)
+        return now
+
+    def _map(self, cpu: int, now: float, size: tuple[int, int], left: int, target: deque[Any], most: int) -> Steps:
+        """``left`` maps of one size; a run from the magazines is one event, a miss another."""
+        pages, size_bin = size
+        each_ns = self.map_ns + self.local_ns
+        rcache = self.rcaches[size_bin] if size_bin != OVERSIZE else None
+        while left > 0:
+            if self.timer_cpu == cpu:
+                now = yield from self._softirq(cpu, now)
+            room = most - len(target)
+            if room <= 0:
+                break
+            nodes = self.pop(cpu, rcache, min(left, room), self.low_first) if rcache else []
+            if nodes:
+                now += len(nodes) * each_ns
+            else:
+                node, now = yield from self.map_missed(cpu, now + (each_ns if rcache else self.map_ns), pages, size_bin)
+                nodes = [node]
+            target.extend(nodes)
+            self.ops += len(nodes)
+            left -= len(nodes)
+        return now
+
+    # --- rings and timer ---
+
+    def _flush(self, now: float) -> float:
+        self.epoch += 1
+        self.flushes += 1
+        return now + self.scenario["iotlb_flush_ns"]
+
+    def _enter_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
+        if ring.busy:
+            ring.waiter = cpu
+            yield None
+        return self.enter(ring, cpu, now)
+
+    def _leave_ring(self, ring: Ring, now: float) -> None:
+        ring.free_ns = now
+        if ring.waiter != NOBODY:
+            heappush(self.heap, (now + self.handover_ns, ring.waiter))
+            ring.waiter = NOBODY
+
+    def _free_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
+        """fq_ring_free() of all entries; the ring stays locked meanwhile."""
+        nodes, ring.nodes = ring.nodes, []
+        ring.busy = True
+        if cpu == self.running_cpu:
+            self.drained_by_timer += len(nodes)
+            now = yield from self.free(cpu, now, nodes, self.scenario["fq_entry_remote_ns"])
+        else:
+            self.drained_locally += len(nodes)
+            now = yield from self.free(cpu, now, nodes, self.scenario["fq_entry_local_ns"])
+        ring.busy = False
+        return now
+
+    def _arm_timer(self, cpu: int, now: float) -> None:
+        """mod_timer(): while its callback runs the timer stays on that CPU."""
+        self.timer_on = True
+        self.timer_cpu = cpu if self.running_cpu == NOBODY else self.running_cpu
+        self.timer_due_ns = (now // self.tick_ns + self.timer_jiffies) * self.tick_ns
+
+    def _softirq(self, cpu: int, now: float) -> Steps:
+        """__run_timers(): the flush timer, again and again while it is due on this CPU."""
+        if now < self.timer_due_ns:
+            return now
+        since = self.softirq_since_ns = now
+        while self.timer_cpu == cpu and now >= self.timer_due_ns:
+            if self.heap and self.heap[0][0] < now:
+                yield now
+            self.timer_cpu, self.running_cpu = NOBODY, cpu
+            started = self.callback_since_ns = now
+            now = yield from self._fq_flush_timeout(cpu, now)
+            self.callback_since_ns = None
+            self.running_cpu, self.last_timer_cpu = NOBODY, cpu
+            self.callbacks.append((started, now - started))
+            self.stay_max_ns = max(self.stay_max_ns, now - since)
+        self.softirq_since_ns = None
+        if now - since >= LONG_STAY_S * 1e9:
+            self.long_stays += 1
+            self.long_stays_ns += now - since
+        return now
+
+    def _fq_flush_timeout(self, cpu: int, now: float) -> Steps:
+        """One flush, then every possible CPU's ring into the rcache of this one."""
+        self.timer_on = False
+        now = self._flush(now)
+        for ring in self.rings:
+            if self.heap and self.heap[0][0] < now:
+                yield now
+            asked = now
+            now = yield from self._enter_ring(ring, cpu, now)
+            if ring.nodes and ring.epoch < self.epoch:
+                now = yield from self._free_ring(ring, cpu, now)
+            self._leave_ring(ring, now)
+            self.irqs_were_off(now - asked)
+        idle_ns = self.local_ns if self.last_timer_cpu == cpu else self.remote_ns
+        return now + (self.cpus - self.active) * idle_ns
