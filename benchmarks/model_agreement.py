@@ -1,6 +1,6 @@
 """The vectorized model against the reference machine: classes, figures, slices, the worst rows, and the speed.
 
-    python benchmarks/model_agreement.py TRUTH.jsonl [--rows N] [--sizes one|mixed|all] [--write]
+    python benchmarks/model_agreement.py TRUTH.jsonl [--rows N] [--sizes one|mixed|all] [--jobs 2] [--write]
 
 TRUTH is described in benchmarks/truth.py; tests/data/truth_rows.jsonl is a small one. A scenario under a policy is one
 row. A figure's error is its distance from the range of the seeds, a class is right if a seed has it; "chained" are the
@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -300,11 +301,28 @@ def of_sizes(cases: list[Case], sizes: str) -> list[Case]:
     return [case for case in cases if sizes == "all" or (len(_sizes(case.scenario)) > 1) == (sizes == "mixed")]
 
 
+def run(cases: list[Case], jobs: int) -> tuple[Columns, float]:
+    """The model's results of the cases, from ``jobs`` processes, and their CPU time in seconds."""
+    scenarios = by_scenario(cases)
+    parts = [[i for group in scenarios[job::jobs] for i in group] for job in range(min(jobs, len(scenarios)))]
+    with ProcessPoolExecutor(len(parts)) as pool:
+        done = list(pool.map(_timed, ([cases[i] for i in part] for part in parts)))
+    order = np.argsort(np.concatenate(parts))
+    results = {name: np.concatenate([found[name] for found, _ in done])[order] for name in done[0][0]}
+    return results, sum(seconds for _, seconds in done)
+
+
+def _timed(cases: list[Case]) -> tuple[Columns, float]:
+    started = time.process_time()
+    return simulate(columns(cases)), time.process_time() - started
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="The vectorized model against the reference machine")
     parser.add_argument("truth", type=Path)
     parser.add_argument("--rows", type=int, default=None, help="this many lines of the file, evenly spread")
     parser.add_argument("--sizes", choices=("one", "mixed", "all"), default="all", help="scenarios with one IOVA size")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--write", action="store_true", help="keep the shares in conf/agreement.json")
     options = parser.parse_args(arguments)
     try:
@@ -315,11 +333,8 @@ def main(arguments: list[str] | None = None) -> None:
     except TruthError as refused:
         print(refused, file=sys.stderr)
         sys.exit(2)
-    table = columns(cases)
-    started = time.process_time()
-    results = simulate(table)
-    seconds = time.process_time() - started
-    virtual_s = float(table["horizon_s"].sum())
+    results, seconds = run(cases, max(options.jobs, 1))
+    virtual_s = sum(case.scenario["horizon_s"] for case in cases)
     print(f"{len(cases)} rows, scenarios times policies: {virtual_s:,.0f} scenario-seconds in {seconds:.1f} s of")
     print(f"CPU time, {virtual_s / seconds:,.1f} a second of one core\n")
     print(report(cases, results))

@@ -4,5 +4,5 @@ Pure numpy. Only the entries touch files: ``workers.task`` (the farm's) and ``wo
 twin's), both with ``workers.points``, which reads scenario tables; nothing here knows Ray or Hydra.
 """
 
-MODEL_VERSION = "2"
+MODEL_VERSION = "3"
 """Part of every result's provenance: raised whenever a change can move a result."""

@@ -20,22 +20,30 @@ MOST_SECONDS = 15.0
 
 SECONDS_PER_BURST = 15e-6
 SECONDS_PER_UNMAP = 0.8e-6
+SECONDS_PER_OVERSIZE = 20e-6
+BUSY_LOCK_SECONDS = 4.0
+"""A virtual second of a lock that is always held: so many requests fit, and no more."""
+
 MOST_IN_FLIGHT = 2_000_000.0
 MOST_PAGES = 2.0**35
 """Of the 2^36 that a device sees: where less is mapped no map fails."""
+
+
+def seconds(bursts_per_s: np.ndarray, burst: np.ndarray, oversize_share: np.ndarray) -> np.ndarray:
+    """What a virtual second costs event by event, in seconds of one core, measured; arrays of one shape.
+
+    ``bursts_per_s`` of all CPUs, of ``burst`` unmaps each; ``oversize_share`` of the IOVAs bypass the rcache.
+    """
+    requests = np.minimum(bursts_per_s * burst * oversize_share * SECONDS_PER_OVERSIZE, BUSY_LOCK_SECONDS)
+    return bursts_per_s * (SECONDS_PER_BURST + burst * SECONDS_PER_UNMAP) + requests
 
 
 def affordable(p: Params) -> np.ndarray:
     """Whether the events of each lane (lanes,) can be followed one by one: not too many, nor too many IOVAs."""
     mapped = 2.0 * p.active * p.in_flight
     fits = (mapped <= 2.0 * MOST_IN_FLIGHT) & (mapped * (p.weight * p.slot_pages).sum(0) <= MOST_PAGES)
-    return (seconds(p) <= MOST_SECONDS) & fits
-
-
-def seconds(p: Params) -> np.ndarray:
-    """What a virtual second costs event by event, in seconds of one core (lanes,)."""
-    bursts_per_s = 1e9 * p.active / bursts.pace_ns(p)
-    return bursts_per_s * (SECONDS_PER_BURST + p.burst * SECONDS_PER_UNMAP)
+    oversize_share = (p.weight * p.oversize).sum(0)
+    return (seconds(1e9 * p.active / bursts.pace_ns(p), p.burst, oversize_share) <= MOST_SECONDS) & fits
 
 
 def from_the_start(p: Params) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import results, run
+from workers import delicate, results, run
 from workers.events import run as events
 from workers.schema import DEPOT_COLUMNS, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
@@ -21,11 +21,11 @@ def simulate(scenarios: Columns) -> Columns:
     first, same_as = _distinct(scenarios)
     distinct = {name: values[first] for name, values in scenarios.items()}
     counted = run.run(distinct)
-    delicate = np.flatnonzero(counted.pop("delicate"))
-    if len(delicate):
-        settled = events.run({name: values[delicate] for name, values in distinct.items()})
+    rows = np.flatnonzero(counted.pop("delicate"))
+    if len(rows):
+        settled = events.run({name: values[rows] for name, values in distinct.items()})
         for name, values in counted.items():
-            values[delicate] = settled[name]
+            values[rows] = settled[name]
     return results.finish({name: values[same_as] for name, values in counted.items()}, scenarios)
 
 
@@ -33,9 +33,20 @@ def estimate_seconds(scenarios: Columns) -> np.ndarray:
     """Run time of each scenario in a batch of a hundred and more, on one core, shape (rows,).
 
     Measured on the default grid: the steps a scenario takes follow its horizon, a step's cost its CPUs. A batch of a
-    few costs several times as much a scenario: numpy's cost per call is shared by the lanes.
+    few costs several times as much a scenario: numpy's cost per call is shared by the lanes. Oversize IOVAs are
+    followed event by event; which other scenarios turn out to be delicate is not known before: those cost more.
     """
-    return scenarios["horizon_s"] * (BASE_ROWS + scenarios["active_cpus"]) * SECONDS_PER_ROW
+    slices = (BASE_ROWS + scenarios["active_cpus"]) * SECONDS_PER_ROW
+    shares = {text: _oversize_share(text) for text in set(scenarios["iova_pages"])}
+    oversize = np.array([shares[text] for text in scenarios["iova_pages"]], float)
+    bursts_per_s = 1e6 * scenarios["active_cpus"] / scenarios["burst_period_us"]
+    events = delicate.seconds(bursts_per_s, scenarios["unmap_burst"], oversize)
+    one_by_one = (oversize > 0) & (events <= delicate.MOST_SECONDS)
+    return scenarios["horizon_s"] * np.where(one_by_one, events, slices)
+
+
+def _oversize_share(iova_pages: str) -> float:
+    return sum(weight for pages, weight in zip(*parse_iova_pages(iova_pages), strict=True) if pages > RCACHE_MAX_PAGES)
 
 
 def _distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:

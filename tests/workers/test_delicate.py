@@ -1,0 +1,90 @@
+"""Which scenarios leave the slices, and that they come back settled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.workers.scenarios import table
+from workers import delicate, params, run
+from workers.events import run as events
+from workers.schema import RESULT_COLUMNS
+from workers.state import initial
+from workers.task import estimate_seconds, simulate
+
+CALM = {"cpus": 8, "unmap_burst": 16, "burst_period_us": 4000.0, "in_flight": 64, "horizon_s": 0.1}
+NEAR = CALM | {"cpus": 64, "unmap_burst": 48, "in_flight": 300, "burst_period_us": 8000.0, "fq_entry_remote_ns": 2500.0}
+"""Its callbacks take half of the re-arm period."""
+
+
+def settled_by_events(row: dict) -> bool:
+    """Whether simulate() gives what the events alone count."""
+    scenario = table([row])
+    found, counted = simulate(scenario), events.run(scenario)
+    return all(found[c.name][0] == counted[c.name][0] for c in RESULT_COLUMNS if c.name in counted)
+
+
+@pytest.mark.parametrize(
+    ("row", "delicate_from_the_start", "left"),
+    [
+        (CALM, False, False),
+        (CALM | {"iova_pages": "64"}, True, True),
+        (CALM | {"iova_pages": "1:0.99,33:0.01"}, True, True),
+        (NEAR, False, True),
+        (NEAR | {"fq_entry_remote_ns": 60.0}, False, False),
+    ],
+)
+def test_oversize_iovas_and_callbacks_near_the_rearm_period_are_delicate(row, delicate_from_the_start, left):
+    scenario = table([row])
+    assert delicate.from_the_start(params.from_columns(scenario)).tolist() == [delicate_from_the_start]
+    assert run.run(scenario)["delicate"].tolist() == [left]
+    assert settled_by_events(row) == left
+
+
+def test_a_delicate_lane_leaves_the_others_as_they_are():
+    alone, among = run.run(table([CALM])), run.run(table([NEAR, CALM, NEAR | {"seed": 1}]))
+    assert among["delicate"].tolist() == [True, False, True]
+    assert {name: values[0] for name, values in alone.items()} == {name: values[1] for name, values in among.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"burst_period_us": 50.0},  # 2.5 million bursts/s
+        {"in_flight": 100_000, "cpus": 32},  # 3.2 million IOVAs
+        {"iova_pages": "262144", "in_flight": 10_000},  # 2^36 pages and more
+    ],
+)
+def test_what_cannot_be_followed_event_by_event_stays_with_the_slices(change):
+    p = params.from_columns(table([CALM | {"cpus": 128, "iova_pages": "64"} | change]))
+    assert not delicate.affordable(p)[0]
+    assert not delicate.from_the_start(p)[0]
+
+
+def test_a_lane_is_found_by_the_stay_that_goes_on_as_by_those_that_ended():
+    p = params.from_columns(table([CALM | {"seed": seed} for seed in range(3)]))
+    s = initial(p)
+    rearm_ns = p.timer_jiffies * p.tick_ns
+    s.lane_now_ns = s.lane_now_ns + 1e9
+    s.lane_in_callback = np.array([True, True, False])
+    s.lane_softirq_start_ns = s.lane_now_ns - np.array([1.01, 0.99, 1.5]) * delicate.NEAR_CHAIN * rearm_ns
+    assert delicate.found(s, p).tolist() == [True, False, False]
+    s.count["residency_max_ns"] = np.array([0.0, 0.0, 1.0]) * delicate.NEAR_CHAIN * rearm_ns
+    assert delicate.found(s, p).tolist() == [True, False, True]
+
+
+def test_the_watch_sees_every_lane_to_its_horizon():
+    seen = []
+    oversize = table([CALM | {"iova_pages": "64", "horizon_s": 0.02}])
+    counted = run.run(oversize, lambda s, p: seen.append(s.lane_now_ns[0]))
+    assert not counted["delicate"].any()
+    assert seen[-1] == 2e7
+
+
+def test_the_estimate_knows_that_oversize_iovas_are_followed_one_by_one():
+    rows = [CALM, CALM | {"iova_pages": "64"}, CALM | {"iova_pages": "64", "burst_period_us": 40_000.0}]
+    cached_s, oversize_s, seldom_s = estimate_seconds(table(rows))
+    bursts_per_s = 8 * 250
+    assert oversize_s == pytest.approx(0.1 * delicate.seconds(np.float64(bursts_per_s), np.float64(16), np.float64(1)))
+    assert seldom_s == pytest.approx(oversize_s / 10)
+    assert cached_s > 0
