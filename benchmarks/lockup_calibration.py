@@ -22,10 +22,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.truth import POLICIES, TruthError
-from workers import results, run
+from workers import results
 from workers.hazard import LOCKUP_S, longest_stay_s
 from workers.reference.run import depot_columns
 from workers.schema import ScenarioError, complete_row, to_columns
+from workers.task import count
 
 BINS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 LEAST_STAY_S = 1.0
@@ -60,7 +61,7 @@ def predict(runs: list[LongRun], horizon_s: float) -> tuple[np.ndarray, np.ndarr
     table = to_columns([r.scenario for r in runs])
     table["exposure_s"] = table["horizon_s"]
     table |= depot_columns(table) | {"horizon_s": np.full(len(runs), horizon_s)}
-    counted = run.run(table)
+    counted = count(table)
     probability = results.finish(counted, table)["soft_lockup_probability"]
     ended, ended_s = counted["long_stays"].astype(float), counted["long_stays_ms"] / 1e3
     unfinished_s, simulated_s = counted["unfinished_stay_ms"] / 1e3, counted["simulated_ms"] / 1e3

@@ -42,7 +42,11 @@ def model(table: Columns) -> Took:
 
     def keep(scenarios: Columns) -> Columns:
         counted = unwatched(scenarios)
-        kept.update(simulated_ms=counted["simulated_ms"], horizon_s=scenarios["horizon_s"])
+        whole_ms = 1e3 * scenarios["horizon_s"]
+        kept.update(
+            simulated_ms=np.where(counted["delicate"], whole_ms, counted["simulated_ms"]),
+            horizon_s=scenarios["horizon_s"],
+        )
         return counted
 
     with mock.patch.object(run, "run", keep):

@@ -15,8 +15,16 @@ SECONDS_PER_ROW = 4e-4
 def simulate(scenarios: Columns) -> Columns:
     """RESULT_COLUMNS of each scenario, arrays of shape (rows,), in the order given.
 
-    ``scenarios``: scenario and depot columns, shapes (rows,). Rows that no depot can tell apart run once. All run in
-    slices, side by side; the delicate ones (workers.delicate) are settled event by event.
+    ``scenarios``: scenario and depot columns, shapes (rows,).
+    """
+    return results.finish(count(scenarios), scenarios)
+
+
+def count(scenarios: Columns) -> Columns:
+    """What ``workers.results.finish`` needs of each scenario, arrays of shape (rows,).
+
+    Rows that no depot can tell apart run once. All run in slices, side by side; the delicate ones (workers.delicate)
+    are settled event by event.
     """
     first, same_as = _distinct(scenarios)
     distinct = {name: values[first] for name, values in scenarios.items()}
@@ -26,7 +34,7 @@ def simulate(scenarios: Columns) -> Columns:
         settled = events.run({name: values[rows] for name, values in distinct.items()})
         for name, values in counted.items():
             values[rows] = settled[name]
-    return results.finish({name: values[same_as] for name, values in counted.items()}, scenarios)
+    return {name: values[same_as] for name, values in counted.items()}
 
 
 def estimate_seconds(scenarios: Columns) -> np.ndarray:
