@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def test_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(said) == ["points", "chunks", "core-hours", "wall", "memory", "disk", "calibration"]
 
 
-def test_it_says_what_the_sweep_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_says_what_the_sweep_does(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry, "SAMPLE_S", math.inf)
     said = dried(capsys, "output=out")
     config = composed("output=out")
     assert run(config.config, config.library, [], standin.simulate) == 0
@@ -89,7 +91,8 @@ def test_a_damaged_chunk_counts_as_missing_and_stays(capsys: pytest.CaptureFixtu
     assert all(chunk.exists() for chunk in chunks)
 
 
-def test_the_sample_has_the_costs_of_the_plan() -> None:
+def test_the_sample_has_the_costs_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry, "SAMPLE_S", math.inf)
     config = composed()
     plan = plan_of(config.config, config.library)
     found = workload(plan, Store(open_storage("store", "store")), 1)

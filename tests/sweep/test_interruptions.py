@@ -192,7 +192,7 @@ def in_mounts_of_its_own(script: str, folder: Path) -> subprocess.CompletedProce
 
 def test_a_disk_that_is_full(tmp_path: Path, table: bytes) -> None:
     script = """
-        mkdir disk store && mount -t tmpfs -o size=128k none disk
+        mkdir disk store && mount -t tmpfs -o size=80k none disk
         mkdir disk/store && mount --bind disk/store store
         $SWEEP; echo "exit $?"
         find store -name '*.part' | wc -l
