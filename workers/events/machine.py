@@ -20,8 +20,8 @@ from workers.events.tree import Node
 from workers.hazard import LONG_STAY_S
 from workers.results import rearm_jiffies
 from workers.schema import FQ_SLOTS, PFNS_BELOW_4G
+from workers.state import ALIGNED_SPREAD_NS
 
-ALIGNED_SPREAD_NS = 10e3
 MEANWHILE = 0.02
 """Flushes expected during a burst's unmaps from which on others get their turns between them."""
 
@@ -121,6 +121,8 @@ class Machine(Domain):
         mine, unmap_ns = self.in_flight[cpu], self.scenario["unmap_ns"]
         left = min(self.scenario["unmap_burst"], len(mine))
         if self.scenario["strict"]:
+            if not left:
+                return now
             self.ops += left
             self.flushes += left
             nodes = [mine.popleft() for _ in range(left)]

@@ -63,6 +63,13 @@ def test_loads_that_wait_for_the_lock_agree_on_average_over_seeds(load):
         assert ours == pytest.approx(twin, rel=0.15), name
 
 
+def test_a_strict_burst_with_nothing_left_to_unmap_goes_on_to_its_maps(monkeypatch):
+    machine = events.machine(table([CALM | {"strict": True, "iova_pages": "64", "horizon_s": 0.0015}]))
+    monkeypatch.setattr(machine, "_fill", lambda: None)
+    counted = machine.run()
+    assert counted["ops_completed"] == counted["rbtree_inserts"] == 8 * 96
+
+
 @settings(max_examples=60, deadline=None)
 @given(small_scenarios(), st.sampled_from((0.02, 0.06)))
 def test_no_iova_is_lost_or_made(row, horizon_s):
