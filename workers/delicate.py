@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import bursts
+from workers import bursts, timer
 from workers.params import Params
 from workers.state import State
 
@@ -40,8 +40,9 @@ def seconds(bursts_per_s: np.ndarray, burst: np.ndarray, oversize_share: np.ndar
 
 def affordable(p: Params) -> np.ndarray:
     """Whether the events of each lane (lanes,) can be followed one by one: not too many, nor too many IOVAs."""
-    mapped = 2.0 * p.active * p.in_flight
-    fits = (mapped <= 2.0 * MOST_IN_FLIGHT) & (mapped * (p.weight * p.slot_pages).sum(0) <= MOST_PAGES)
+    in_flight = p.active * p.in_flight
+    most_pages = 2.0 * in_flight * (p.weight * p.slot_pages).sum(0)
+    fits = (in_flight <= MOST_IN_FLIGHT) & (most_pages <= MOST_PAGES)
     oversize_share = (p.weight * p.oversize).sum(0)
     return (seconds(1e9 * p.active / bursts.pace_ns(p), p.burst, oversize_share) <= MOST_SECONDS) & fits
 
@@ -53,6 +54,4 @@ def from_the_start(p: Params) -> np.ndarray:
 
 def found(s: State, p: Params) -> np.ndarray:
     """Lanes (lanes,) that came near a chain."""
-    going_on_ns = np.where(s.lane_in_callback, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)
-    longest_ns = np.maximum(s.count["residency_max_ns"], going_on_ns)
-    return longest_ns >= NEAR_CHAIN * p.timer_jiffies * p.tick_ns
+    return timer.longest_stay_ns(s) >= NEAR_CHAIN * p.timer_jiffies * p.tick_ns

@@ -7,7 +7,7 @@ note (kernel.md, section 6): a struct iova takes a 64-byte slab object, each CPU
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,26 @@ def finish(counted: Columns, scenarios: Columns) -> Columns:
     out |= memory(counted, scenarios)
     out["depot_reclaim_s"] = depot_reclaim_s(counted["depot_surplus_largest_bin"], scenarios)
     return {c.name: np.asarray(out[c.name]).astype(object if c.kind is str else c.kind) for c in RESULT_COLUMNS}
+
+
+def softirq_columns(
+    callbacks_ns: Sequence[float], callback_ns: float, stay_max_ns: float, stay_ns: float
+) -> dict[str, float]:
+    """The columns of callbacks and stays of one row followed event by event.
+
+    ``callbacks_ns``: durations of the finished callbacks; percentiles are sorted[floor(q n)]. ``callback_ns`` and
+    ``stay_ns``: how long the callback and the stay that go on at the horizon have lasted, 0 without one.
+    """
+    ordered, count = sorted(callbacks_ns), len(callbacks_ns)
+    return {
+        "softirq_residency_max_ms": max(stay_max_ns, stay_ns) / 1e6,
+        "unfinished_stay_ms": stay_ns / 1e6,
+        "callback_count": count,
+        "callback_mean_ms": sum(callbacks_ns) / count / 1e6 if count else 0.0,
+        "callback_p50_ms": ordered[count // 2] / 1e6 if count else 0.0,
+        "callback_p99_ms": ordered[int(count * 0.99)] / 1e6 if count else 0.0,
+        "callback_max_ms": max(ordered[-1] if count else 0.0, callback_ns) / 1e6,
+    }
 
 
 def memory(counted: Columns, scenarios: Columns) -> Columns:

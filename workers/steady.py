@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workers import depot
+from workers import depot, timer
 from workers.params import Params
 from workers.state import NEVER, RATES, State
 
@@ -73,10 +73,9 @@ def _calm(s: State, p: Params, lanes: np.ndarray) -> np.ndarray:
     """Whether no stay came near the re-arm period, and none is likely to: an array depot beside a 32-bit space that is
     nearly full may collapse after seconds, when drained high pfns fill the magazines."""
     rearm_ns = p.timer_jiffies[lanes] * p.tick_ns[lanes]
-    going_on_ns = np.where(s.lane_in_callback, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)[lanes]
-    longest_ns = np.maximum(s.count["residency_max_ns"][lanes], going_on_ns)
     full = s.lane_open_pages[lanes] < NEARLY_FULL * p.room_below_4g_pages[lanes]
-    return (longest_ns < CALM_SHARE * rearm_ns) & ~(full & p.dma32_first[lanes] & ~p.is_list[lanes])
+    calm = timer.longest_stay_ns(s)[lanes] < CALM_SHARE * rearm_ns
+    return calm & ~(full & p.dma32_first[lanes] & ~p.is_list[lanes])
 
 
 def extrapolate(s: State, p: Params, lanes: np.ndarray) -> None:

@@ -202,6 +202,12 @@ def _free_drained(s: State, p: Params, lanes: np.ndarray, view: Drain, whole: np
     s.count["wait_ns"] += requests * s.lane_lock_wait_ns
 
 
+def longest_stay_ns(s: State) -> np.ndarray:
+    """Longest stay in the softirq so far, one that goes on included (lanes,)."""
+    going_on_ns = np.where(s.lane_in_callback, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)
+    return np.maximum(s.count["residency_max_ns"], going_on_ns)
+
+
 def close(s: State, p: Params) -> None:
     """Ends the callbacks whose last ring is done; runs the timer again where it is due already."""
     ended = s.lane_in_callback & (s.lane_ring_pos == FINISHED)

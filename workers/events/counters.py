@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workers.results import CPU_MAGAZINES
+from workers.results import CPU_MAGAZINES, softirq_columns
 
 if TYPE_CHECKING:
     from workers.events.machine import Machine
 
 
 def counters(m: Machine) -> dict[str, Any]:
-    """The counters at the horizon. Section 6 of kernel.md; percentiles are sorted[floor(q n)]."""
+    """The counters at the horizon. Section 6 of kernel.md."""
     tree, now = m.tree, m.horizon_ns
-    durations = sorted(duration for _, duration in m.callbacks)
+    durations = [duration for _, duration in m.callbacks]
     unfinished_ns = 0.0 if m.callback_since_ns is None else now - m.callback_since_ns
     stay_ns = 0.0 if m.softirq_since_ns is None else now - m.softirq_since_ns
-    count = len(durations)
-    return {
-        "softirq_residency_max_ms": max(m.stay_max_ns, stay_ns) / 1e6,
-        "unfinished_stay_ms": stay_ns / 1e6,
+    return softirq_columns(durations, unfinished_ns, m.stay_max_ns, stay_ns) | {
         "long_stays": m.long_stays,
         "long_stays_ms": m.long_stays_ns / 1e6,
         "simulated_ms": now / 1e6,
         "irqs_off_max_ms": m.irqs_off_max_ns / 1e6,
-        "callback_count": count,
-        "callback_mean_ms": sum(duration for _, duration in m.callbacks) / count / 1e6 if count else 0.0,
-        "callback_p50_ms": durations[count // 2] / 1e6 if count else 0.0,
-        "callback_p99_ms": durations[int(count * 0.99)] / 1e6 if count else 0.0,
-        "callback_max_ms": max(durations[-1] if count else 0.0, unfinished_ns) / 1e6,
         "rbtree_lock_held_fraction": min(m.held_ns / now, 1.0),
         "rbtree_lock_acquisitions": m.acquisitions,
         "rbtree_lock_wait_mean_us": m.wait_ns / max(m.acquisitions, 1) / 1e3,

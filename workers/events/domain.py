@@ -74,12 +74,7 @@ class Domain(Clocks):
 
     def _enter_tree(self, cpu: int, now: float) -> float:
         """spin_lock(&iova_rbtree_lock): the clock inside."""
-        lock = self.tree_lock
-        if lock.free_ns > now:
-            since = lock.free_ns + self.handover_ns
-        else:
-            since = now + (self.local_ns if lock.last == cpu else self.remote_ns)
-        lock.last = cpu
+        since = self.enter(self.tree_lock, cpu, now)
         wait = since - now
         self.acquisitions += 1
         self.wait_ns += wait
@@ -90,8 +85,7 @@ class Domain(Clocks):
     def _leave_tree(self, asked: float, since: float, now: float) -> None:
         self.tree_lock.free_ns = now
         self.held_ns += now - since
-        if now - asked > self.irqs_off_max_ns:
-            self.irqs_off_max_ns = now - asked
+        self.irqs_were_off(now - asked)
 
     def _search(self, cpu: int, now: float, size: int, size_bin: int, limit: int) -> tuple[Node | None, float]:
         """alloc_iova() of a CPU that has given way: the node or None, and its clock."""

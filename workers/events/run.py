@@ -17,7 +17,8 @@ def run(scenarios: Columns) -> Columns:
 
     ``scenarios``: scenario and depot columns, shapes (rows,), at least one row.
     """
-    found = [machine({name: values[i : i + 1] for name, values in scenarios.items()}).run() for i in _rows(scenarios)]
+    rows = len(scenarios["cpus"])
+    found = [machine({name: values[i : i + 1] for name, values in scenarios.items()}).run() for i in range(rows)]
     return {name: np.array([row[name] for row in found]) for name in found[0]}
 
 
@@ -25,7 +26,3 @@ def machine(scenario: Columns) -> Machine:
     """The machine of one scenario, shapes (1,), ready to run."""
     row: dict[str, Any] = {name: values.tolist()[0] for name, values in scenario.items()}
     return Machine(row, row, uniform_phases(params.from_columns(scenario)).tolist())
-
-
-def _rows(scenarios: Columns) -> range:
-    return range(len(scenarios["cpus"]))

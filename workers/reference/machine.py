@@ -13,6 +13,7 @@ from workers.reference.clocks import VirtualTime
 from workers.reference.flush_queue import DmaDomain
 from workers.reference.kernels import KERNELS, with_policy
 from workers.reference.locks import NOBODY, RBTREE, Steps, run_alone
+from workers.results import softirq_columns
 from workers.schema import COST_COLUMNS, parse_iova_pages
 
 LIMIT_48BIT = (1 << 36) - 1
@@ -184,26 +185,18 @@ class Machine:
             self.long_stays_ns += clock[cpu] - since
 
     def _counted(self, now_ns: float) -> dict[str, Any]:
-        """The row of counters at ``now_ns``. Section 6 of kernel.md; percentiles are sorted[floor(q n)]."""
+        """The row of counters at ``now_ns``. Section 6 of kernel.md."""
         engine, domain = self.engine, self.domain
-        durations = sorted(duration for _, duration in self.callbacks)
+        durations = [duration for _, duration in self.callbacks]
         unfinished_ns = now_ns - self.callback_since if self.callback_since >= 0 else 0.0
         stay_ns = now_ns - self.softirq_since if self.softirq_since >= 0 else 0.0
         waits = engine.acquired[RBTREE]
-        count = len(durations)
         surplus = max(r.peak for r in domain.rcaches) - domain.trim_threshold
-        return {
-            "softirq_residency_max_ms": max(self.stay_max_ns, stay_ns) / 1e6,
-            "unfinished_stay_ms": stay_ns / 1e6,
+        return softirq_columns(durations, unfinished_ns, self.stay_max_ns, stay_ns) | {
             "long_stays": self.long_stays,
             "long_stays_ms": self.long_stays_ns / 1e6,
             "simulated_ms": now_ns / 1e6,
             "irqs_off_max_ms": engine.irqs_off_max_ns / 1e6,
-            "callback_count": count,
-            "callback_mean_ms": sum(duration for _, duration in self.callbacks) / count / 1e6 if count else 0.0,
-            "callback_p50_ms": durations[count // 2] / 1e6 if count else 0.0,
-            "callback_p99_ms": durations[int(count * 0.99)] / 1e6 if count else 0.0,
-            "callback_max_ms": max(durations[-1] if count else 0.0, unfinished_ns) / 1e6,
             "rbtree_lock_held_fraction": engine.rbtree_held_ns / now_ns,
             "rbtree_lock_acquisitions": waits,
             "rbtree_lock_wait_mean_us": engine.rbtree_wait_ns / waits / 1e3 if waits else 0.0,
