@@ -1,7 +1,8 @@
 """Which scenarios are settled event by event (workers.events), as slices (workers.step) are too coarse for them.
 
 Slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
-get it decides: oversize IOVAs go to the tree one by one, and a callback near the re-arm period chains or does not.
+get it decides: oversize IOVAs go to the tree one by one, bursts that begin together queue up for it, and a callback
+near the re-arm period chains or does not.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def affordable(p: Params) -> np.ndarray:
 
 
 def from_the_start(p: Params) -> np.ndarray:
-    """Lanes (lanes,) whose IOVAs bypass the rcache."""
-    return p.oversize.any(0) & affordable(p)
+    """Lanes (lanes,) whose IOVAs bypass the rcache, or whose CPUs unmap at the same time."""
+    return (p.oversize.any(0) | p.aligned) & affordable(p)
 
 
 def found(s: State, p: Params) -> np.ndarray:

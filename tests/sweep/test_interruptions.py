@@ -134,7 +134,9 @@ def completes(process: Any, tmp_path: Path, table: bytes) -> None:
 def test_a_worker_dies(dying: Any, nodes: list[Any], tmp_path: Path, table: bytes) -> None:
     process = start(tmp_path, f"cluster.address={dying.address}")
     wait_for(lambda: chunks(tmp_path) >= 4)
-    os.kill(workers(nodes)[0], signal.SIGKILL)
+    busy: list[int] = []
+    wait_for(lambda: busy or busy.extend(workers(nodes)))  # between two tasks there is none
+    os.kill(busy[0], signal.SIGKILL)
     completes(process, tmp_path, table)
 
 

@@ -8,7 +8,7 @@ one ended. Nobody gives way inside a lock but in a ring's, which may be held whi
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from heapq import heappop, heappush
+from heapq import heappop, heappushpop
 from math import inf
 from typing import Any
 
@@ -33,7 +33,8 @@ class Clocks:
     def __init__(self, costs: Mapping[str, float]) -> None:
         self.local_ns, self.remote_ns = costs["lock_local_ns"], costs["lock_remote_ns"]
         self.handover_ns = costs["lock_handover_ns"]
-        self.heap: list[tuple[float, int]] = []
+        self.heap: list[tuple[float, int]] = [(inf, NOBODY)]
+        """(clock, CPU) of all who have given way, and one that is never due."""
         self.irqs_off_max_ns = 0.0
 
     def go(
@@ -48,19 +49,20 @@ class Clocks:
         ``look`` is called with the lowest clock, and says up to which clock it need not be called again.
         """
         heap = self.heap
+        steps = {cpu: task.__next__ for cpu, task in tasks.items()}
         next_look_ns = 0.0 if look else inf
-        while heap:
-            now, cpu = heappop(heap)
-            if look and now >= min(next_look_ns, horizon_ns):
-                next_look_ns = look(min(now, horizon_ns))
-            if now >= horizon_ns:
-                return
+        now, cpu = heappop(heap)
+        while now < horizon_ns:
+            if look and now >= next_look_ns:
+                next_look_ns = look(now)
             if cpu < 0:
                 work(-1 - cpu, now)
+                now, cpu = heappop(heap)
                 continue
-            clock = next(tasks[cpu])
-            if clock is not None:
-                heappush(heap, (clock, cpu))
+            clock = steps[cpu]()
+            now, cpu = heappop(heap) if clock is None else heappushpop(heap, (clock, cpu))
+        if look:
+            look(horizon_ns)
 
     def enter(self, lock: Lock, cpu: int, now: float) -> float:
         """spin_lock(): when ``cpu``, asking now, holds the lock."""

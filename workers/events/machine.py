@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from heapq import heappush
-from math import inf
+from heapq import heapify, heappush
+from math import ceil, inf
 from random import Random
 from typing import Any
 
@@ -22,19 +22,17 @@ from workers.results import rearm_jiffies
 from workers.schema import FQ_SLOTS, PFNS_BELOW_4G
 from workers.state import ALIGNED_SPREAD_NS
 
-MEANWHILE = 0.02
-"""Flushes expected during a burst's unmaps from which on others get their turns between them."""
-
 
 class Ring(Lock):
-    """struct iova_fq: ``nodes`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits."""
+    """struct iova_fq: ``nodes`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits.
+    ``kept``: how many unmaps of its CPU's last run a flush left done."""
 
-    __slots__ = ("busy", "epoch", "nodes", "waiter")
+    __slots__ = ("busy", "epoch", "kept", "nodes", "waiter")
 
     def __init__(self) -> None:
         super().__init__()
         self.nodes: list[Node] = []
-        self.epoch = 0
+        self.epoch = self.kept = 0
         self.busy = False
         self.waiter = NOBODY
 
@@ -52,7 +50,10 @@ class Machine(Domain):
         self.horizon_ns = 1e9 * scenario["horizon_s"]
         self.random = Random(scenario["seed"])
         self.in_flight: list[deque[Any]] = [deque() for _ in range(self.active)]
+        self.unmap_ns = scenario["unmap_ns"]
         self.rings = [Ring() for _ in range(self.active)]
+        self.runs: dict[int, tuple[float, int]] = {}
+        """CPUs that gave way after a run of unmaps: when the first of them was in the ring, and how many there are."""
         self.epoch = 0
         self.timer_on = False
         self.timer_cpu = self.running_cpu = self.last_timer_cpu = NOBODY
@@ -118,7 +119,7 @@ class Machine(Domain):
 
     def _unmap_burst(self, cpu: int, now: float) -> Steps:
         """Unmaps the CPU's oldest IOVAs: into its ring, or (strict) flushed and freed at once."""
-        mine, unmap_ns = self.in_flight[cpu], self.scenario["unmap_ns"]
+        mine, unmap_ns = self.in_flight[cpu], self.unmap_ns
         left = min(self.scenario["unmap_burst"], len(mine))
         if self.scenario["strict"]:
             if not left:
@@ -133,7 +134,7 @@ class Machine(Domain):
             if self.timer_cpu == cpu:
                 now = yield from self._softirq(cpu, now)
             now += unmap_ns
-            if self.heap and self.heap[0][0] < now:
+            if self.heap[0][0] < now:
                 yield now
             now = yield from self._enter_ring(ring, cpu, now)
             if ring.nodes and ring.epoch < self.epoch:
@@ -141,19 +142,44 @@ class Machine(Domain):
             if len(ring.nodes) >= FQ_SLOTS:
                 now = yield from self._free_ring(ring, cpu, self._flush(now))
             some = min(left, FQ_SLOTS - len(ring.nodes))
-            takes_ns = (some - 1) * each_ns
-            may_flush = self.aligned or takes_ns * self.flushes > MEANWHILE * now
-            if may_flush and self.heap and takes_ns > self.heap[0][0] - now:
-                some = max(int((self.heap[0][0] - now) / each_ns) + 1, 1)
+            if self.timer_cpu == cpu:
+                some = min(some, max(ceil((self.timer_due_ns - now) / each_ns), 0) + 1)
             ring.epoch = self.epoch
             ring.nodes += [mine.popleft() for _ in range(some)]
             if not self.timer_on:
                 self._arm_timer(cpu, now)
-            now += (some - 1) * each_ns
             self._leave_ring(ring, now)
             self.ops += some
             left -= some
+            first_ns = now
+            now += (some - 1) * each_ns
+            if self.heap[0][0] < now:
+                self.runs[cpu] = first_ns, some
+                yield now
+                if self.runs.pop(cpu, None) is None:
+                    left += some - ring.kept
+                    now = first_ns + (ring.kept - 1) * each_ns
         return now
+
+    def _cut_runs(self, now: float) -> None:
+        """Takes back the unmaps of a run that come after a flush at ``now``: the next of them finds its ring drained
+        or to be drained."""
+        each_ns = self.unmap_ns + self.local_ns
+        clocks = {}
+        for cpu, (first_ns, some) in self.runs.items():
+            kept = max(ceil((now - first_ns - self.unmap_ns) / each_ns), 0) + 1
+            if kept < some:
+                ring = self.rings[cpu]
+                self.in_flight[cpu].extendleft(reversed(ring.nodes[kept - some :]))
+                del ring.nodes[kept - some :]
+                ring.kept = kept
+                self.ops -= some - kept
+                clocks[cpu] = first_ns + (kept - 1) * each_ns
+        if clocks:
+            for cpu in clocks:
+                del self.runs[cpu]
+            self.heap[:] = [(clocks.get(cpu, clock), cpu) for clock, cpu in self.heap]
+            heapify(self.heap)
 
     def _map_burst(self, cpu: int, now: float) -> Steps:
         """Maps as many again, for the CPU that will unmap them."""
@@ -201,6 +227,7 @@ class Machine(Domain):
     def _flush(self, now: float) -> float:
         self.epoch += 1
         self.flushes += 1
+        self._cut_runs(now)
         return now + self.scenario["iotlb_flush_ns"]
 
     def _enter_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
@@ -240,7 +267,7 @@ class Machine(Domain):
             return now
         since = self.softirq_since_ns = now
         while self.timer_cpu == cpu and now >= self.timer_due_ns:
-            if self.heap and self.heap[0][0] < now:
+            if self.heap[0][0] < now:
                 yield now
             self.timer_cpu, self.running_cpu = NOBODY, cpu
             started = self.callback_since_ns = now
@@ -260,7 +287,7 @@ class Machine(Domain):
         self.timer_on = False
         now = self._flush(now)
         for ring in self.rings:
-            if self.heap and self.heap[0][0] < now:
+            if self.heap[0][0] < now:
                 yield now
             asked = now
             now = yield from self._enter_ring(ring, cpu, now)
