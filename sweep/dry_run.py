@@ -25,6 +25,7 @@ from sweep.store import Store
 from sweep.store.chunk import encode, table
 from sweep.store.keys import scenario_keys
 from sweep.task import Simulate, attempt
+from workers.delicate import expected_seconds
 from workers.schema import Columns, ScenarioError
 from workers.task import estimate_seconds, simulate
 
@@ -94,9 +95,10 @@ def workload(plan: Plan, store: Store, cpus: int) -> Workload:
     for numbers in windows(len(plan)):
         columns = plan.rows(numbers)
         missing = np.flatnonzero(store.unknown(scenario_keys(columns)))
-        seconds = estimate_seconds({name: values[missing] for name, values in columns.items()})
+        columns = {name: values[missing] for name, values in columns.items()}
+        seconds = estimate_seconds(columns)
         rows, total_s = rows + len(missing), total_s + float(seconds.sum())
-        chunks += len(cut(seconds, cpus))
+        chunks += len(cut(seconds, expected_seconds(columns), cpus))
         random = np.random.default_rng(int(numbers[0]))
         some = np.sort(random.permutation(len(missing))[: -(-len(missing) // one_of)])
         samples.append((numbers[missing[some]], seconds[some]))

@@ -19,6 +19,7 @@ from sweep.store import Store
 from sweep.store.index import PENDING, first_of_each
 from sweep.store.keys import scenario_keys
 from sweep.task import Reference, Task
+from workers.delicate import expected_seconds
 from workers.schema import ScenarioError
 from workers.task import estimate_seconds
 
@@ -125,4 +126,5 @@ def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, p
             columns, keys = {name: values[new] for name, values in columns.items()}, keys[new]
             store.index.put(keys, PENDING)
             whole = Task(columns, keys, store.storage)
-            yield from (whole.part(rows.start, rows.stop) for rows in cut(estimate_seconds(columns), cpus))
+            parts = cut(estimate_seconds(columns), expected_seconds(columns), cpus)
+            yield from (whole.part(rows.start, rows.stop) for rows in parts)

@@ -11,6 +11,8 @@ import numpy as np
 
 from workers import bursts, timer
 from workers.params import Params
+from workers.results import rearm_period_ms
+from workers.schema import FQ_SLOTS, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 from workers.state import State
 
 NEAR_CHAIN = 0.4
@@ -24,6 +26,9 @@ SECONDS_PER_UNMAP = 0.8e-6
 SECONDS_PER_OVERSIZE = 20e-6
 BUSY_LOCK_SECONDS = 4.0
 """A virtual second of a lock that is always held: so many requests fit, and no more."""
+
+LIKELY = 0.25
+"""Expected stay, as a share of the re-arm period, from which on a scenario is taken for delicate before it ran."""
 
 MOST_IN_FLIGHT = 2_000_000.0
 MOST_PAGES = 2.0**35
@@ -56,3 +61,33 @@ def from_the_start(p: Params) -> np.ndarray:
 def found(s: State, p: Params) -> np.ndarray:
     """Lanes (lanes,) that came near a chain."""
     return timer.longest_stay_ns(s) >= NEAR_CHAIN * p.timer_jiffies * p.tick_ns
+
+
+def expected_seconds(scenarios: Columns) -> np.ndarray:
+    """What the events of each scenario will cost on one core, before it ran; 0 where slices will do; shape (rows,).
+
+    ``scenarios``: scenario and depot columns. Oversize and aligned ones are known; of the others those whose timer is
+    likely to work long: it drains what the rings hold a re-arm period after they were empty, or half a ring where they
+    fill up by themselves, and an array frees what it has no room for.
+    """
+    s = scenarios
+    active, burst = s["active_cpus"], s["unmap_burst"]
+    bursts_per_s = 1e6 * active / s["burst_period_us"]
+    oversize_share = _oversize_share(s["iova_pages"])
+    cost_s = seconds(bursts_per_s, burst, oversize_share)
+    rearm_ns = 1e6 * rearm_period_ms(s["hz"])
+    queued = burst * rearm_ns / (1e3 * s["burst_period_us"])
+    drained = active * np.where(queued <= FQ_SLOTS, queued, FQ_SLOTS / 2)
+    room = np.where(s["depot_kind"] == "list", np.inf, s["depot_capacity"] * s["magazine_pfns"])
+    free_ns = s["rb_visit_ns"] * np.log2(2.0 + active * s["in_flight"]) + s["rb_erase_ns"] + s["iova_slab_ns"]
+    stay = (drained * s["fq_entry_remote_ns"] + np.maximum(drained - room, 0.0) * free_ns) / rearm_ns
+    followed = (oversize_share > 0) | (s["phase"] == "aligned") | ((stay >= LIKELY) & ~s["strict"])
+    chained_s = np.where(stay >= 1.0, np.minimum(cost_s, BUSY_LOCK_SECONDS), cost_s)
+    return s["horizon_s"] * np.where(followed & (cost_s <= MOST_SECONDS), chained_s, 0.0)
+
+
+def _oversize_share(iova_pages: np.ndarray) -> np.ndarray:
+    """Share (rows,) of each mix's IOVAs that bypass the rcache."""
+    mixes = {text: zip(*parse_iova_pages(text), strict=True) for text in set(iova_pages)}
+    shares = {text: sum(weight for pages, weight in mix if pages > RCACHE_MAX_PAGES) for text, mix in mixes.items()}
+    return np.array([shares[text] for text in iova_pages], float)

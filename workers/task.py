@@ -41,21 +41,11 @@ def estimate_seconds(scenarios: Columns) -> np.ndarray:
     """Run time of each scenario in a batch of a hundred and more, on one core, shape (rows,).
 
     Measured on the default grid: the steps a scenario takes follow its horizon, a step's cost its CPUs. A batch of a
-    few costs several times as much a scenario: numpy's cost per call is shared by the lanes. Oversize IOVAs and aligned
-    bursts are followed event by event; which other scenarios turn out to be delicate is not known before: those cost
-    more.
+    few costs several times as much a scenario: numpy's cost per call is shared by the lanes. The events of a scenario
+    that is likely to turn out delicate come on top.
     """
     slices = (BASE_ROWS + scenarios["active_cpus"]) * SECONDS_PER_ROW
-    shares = {text: _oversize_share(text) for text in set(scenarios["iova_pages"])}
-    oversize = np.array([shares[text] for text in scenarios["iova_pages"]], float)
-    bursts_per_s = 1e6 * scenarios["active_cpus"] / scenarios["burst_period_us"]
-    events = delicate.seconds(bursts_per_s, scenarios["unmap_burst"], oversize)
-    one_by_one = ((oversize > 0) | (scenarios["phase"] == "aligned")) & (events <= delicate.MOST_SECONDS)
-    return scenarios["horizon_s"] * np.where(one_by_one, events, slices)
-
-
-def _oversize_share(iova_pages: str) -> float:
-    return sum(weight for pages, weight in zip(*parse_iova_pages(iova_pages), strict=True) if pages > RCACHE_MAX_PAGES)
+    return scenarios["horizon_s"] * slices + delicate.expected_seconds(scenarios)
 
 
 def _distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:

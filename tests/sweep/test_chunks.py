@@ -4,38 +4,52 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.chunks import FEWEST_ROWS, MOST_ROWS, TARGET_S, cut
+from sweep.chunks import ALONE_S, FEWEST_ROWS, MOST_ROWS, TARGET_S, cut
 
 
-@given(st.lists(st.floats(0, 30), max_size=300), st.integers(1, 64))
-def test_every_row_is_in_one_chunk_in_order(seconds: list[float], cpus: int) -> None:
-    chunks = cut(np.array(seconds), cpus)
+@given(st.lists(st.floats(0, 30), max_size=300), st.floats(0, 1), st.integers(1, 64))
+def test_every_row_is_in_one_chunk_in_order(seconds: list[float], share: float, cpus: int) -> None:
+    chunks = cut(np.array(seconds), np.array(seconds) * share, cpus)
     assert [row for chunk in chunks for row in chunk] == list(range(len(seconds)))
     assert all(len(chunk) for chunk in chunks)
 
 
+def together(seconds: np.ndarray, cpus: int) -> list[range]:
+    """Chunks of scenarios that share their batch."""
+    return cut(seconds, np.zeros_like(seconds), cpus)
+
+
 def test_every_cpu_gets_work() -> None:
-    assert len(cut(np.ones(12), 4)) == 4
-    assert len(cut(np.ones(3), 4)) == 3
+    assert len(together(np.ones(12), 4)) == 4
+    assert len(together(np.ones(3), 4)) == 3
 
 
 def test_chunks_are_wide_where_there_are_many_rows() -> None:
-    assert len(cut(np.ones(600), 2)) == 4
-    chunks = cut(np.ones(100_000), 8)
+    assert len(together(np.ones(600), 2)) == 4
+    chunks = together(np.ones(100_000), 8)
     assert all(FEWEST_ROWS <= len(chunk) < FEWEST_ROWS + 2 for chunk in chunks)
 
 
 def test_chunks_take_about_the_time_they_should() -> None:
-    chunks = cut(np.full(100_000, TARGET_S / 1000), 2)
+    chunks = together(np.full(100_000, TARGET_S / 1000), 2)
     assert {len(chunk) for chunk in chunks} <= {999, 1000, 1001}
 
 
 def test_no_chunk_holds_more_than_memory_is_meant_for() -> None:
     seconds = np.r_[np.full(50_000, 1e-6), np.full(100, 1.0)]
-    assert max(len(chunk) for chunk in cut(seconds, 2)) == MOST_ROWS
+    assert max(len(chunk) for chunk in together(seconds, 2)) == MOST_ROWS
 
 
 def test_chunks_cost_about_the_same() -> None:
     seconds = np.random.default_rng(1).uniform(0.1, 2.0, 2000)
-    cost = [seconds[list(chunk)].sum() for chunk in cut(seconds, 4)]
+    cost = [seconds[list(chunk)].sum() for chunk in together(seconds, 4)]
     assert max(cost) < 1.2 * min(cost)
+
+
+def test_scenarios_that_share_nothing_need_no_wide_chunks() -> None:
+    seconds = np.full(480, 1.0)
+    alone = np.where(np.arange(480) < 300, 0.0, 1.0)
+    chunks = cut(seconds, alone, 2)
+    assert len(chunks) == 180 // ALONE_S
+    assert len(cut(seconds, np.zeros(480), 2)) == 2
+    assert len(cut(np.full(3, 1000.0), np.full(3, 1000.0), 2)) == 3

@@ -30,6 +30,7 @@ def settled_by_events(row: dict) -> bool:
         (CALM, False, False),
         (CALM | {"iova_pages": "64"}, True, True),
         (CALM | {"iova_pages": "1:0.99,33:0.01"}, True, True),
+        (CALM | {"phase": "aligned"}, True, True),
         (NEAR, False, True),
         (NEAR | {"fq_entry_remote_ns": 60.0}, False, False),
     ],
@@ -39,6 +40,25 @@ def test_oversize_iovas_and_callbacks_near_the_rearm_period_are_delicate(row, de
     assert delicate.from_the_start(params.from_columns(scenario)).tolist() == [delicate_from_the_start]
     assert run.run(scenario)["delicate"].tolist() == [left]
     assert settled_by_events(row) == left
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"fq_entry_remote_ns": 60.0}, False),
+        ({"fq_entry_remote_ns": 60.0, "phase": "aligned"}, True),
+        ({"fq_entry_remote_ns": 60.0, "iova_pages": "64"}, True),
+        ({"strict": True}, False),
+        ({"cpus": 256, "fq_entry_remote_ns": 500.0, "policy": "list"}, True),
+        ({"cpus": 256, "fq_entry_remote_ns": 60.0, "policy": "list"}, False),
+        ({"cpus": 256, "fq_entry_remote_ns": 60.0, "policy": "array"}, True),  # 20,000 entries, room for 4,096
+    ],
+)
+def test_who_will_turn_out_delicate_is_mostly_known_before(change, expected):
+    scenario = table([NEAR | change])
+    assert (delicate.expected_seconds(scenario)[0] > 0) == expected
+    assert bool(run.run(scenario)["delicate"][0]) == expected
 
 
 def test_a_delicate_lane_leaves_the_others_as_they_are():
@@ -85,6 +105,7 @@ def test_the_estimate_knows_that_oversize_iovas_are_followed_one_by_one():
     rows = [CALM, CALM | {"iova_pages": "64"}, CALM | {"iova_pages": "64", "burst_period_us": 40_000.0}]
     cached_s, oversize_s, seldom_s = estimate_seconds(table(rows))
     bursts_per_s = 8 * 250
-    assert oversize_s == pytest.approx(0.1 * delicate.seconds(np.float64(bursts_per_s), np.float64(16), np.float64(1)))
-    assert seldom_s == pytest.approx(oversize_s / 10)
+    alone_s = 0.1 * delicate.seconds(np.float64(bursts_per_s), np.float64(16), np.float64(1))
+    assert oversize_s == pytest.approx(cached_s + alone_s)
+    assert seldom_s - cached_s == pytest.approx(alone_s / 10)
     assert cached_s > 0

@@ -70,7 +70,7 @@ def test_loads_that_wait_for_the_lock_agree_on_average_over_seeds(load):
 
 @pytest.mark.parametrize("flush_ns", [0.0, 1000.0, 1150.0, 1151.0, 1610.0, 2000.0, 99_000.0])
 def test_a_flush_takes_back_the_unmaps_of_a_run_that_come_after_it(flush_ns):
-    """Unmaps of 140 ns and 20 ns for the lock: the first was in the ring at 1000 ns, the next asks for it at 1140 ns."""
+    """Unmaps of 140 ns and 20 ns for the lock: the first is in the ring at 1000 ns, the next asks for it at 1140 ns."""
     machine = events.machine(table([CALM | {"unmap_ns": 140.0, "lock_local_ns": 20.0}]))
     machine._fill()
     ring, mine, before = machine.rings[3], machine.in_flight[3], list(machine.in_flight[3])
