@@ -98,7 +98,7 @@ def workload(plan: Plan, store: Store, cpus: int) -> Workload:
         columns = {name: values[missing] for name, values in columns.items()}
         seconds = estimate_seconds(columns)
         rows, total_s = rows + len(missing), total_s + float(seconds.sum())
-        chunks += len(cut(seconds, expected_seconds(columns), cpus))
+        chunks += len(cut(seconds, expected_seconds(columns) > 0, cpus))
         random = np.random.default_rng(int(numbers[0]))
         some = np.sort(random.permutation(len(missing))[: -(-len(missing) // one_of)])
         samples.append((numbers[missing[some]], seconds[some]))

@@ -33,15 +33,14 @@ class Task:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def part(self, first: int, after: int) -> Task:
+    def take(self, rows: np.ndarray) -> Task:
         """Some rows of it, as a task."""
-        columns = {name: values[first:after] for name, values in self.columns.items()}
-        return Task(columns, self.keys[first:after], self.storage)
+        return Task({name: values[rows] for name, values in self.columns.items()}, self.keys[rows], self.storage)
 
     def halves(self) -> tuple[Task, Task]:
         """Its first rows and its last, as two tasks."""
-        half = len(self) // 2
-        return self.part(0, half), self.part(half, len(self))
+        first, last = np.split(np.arange(len(self)), [len(self) // 2])
+        return self.take(first), self.take(last)
 
     @property
     def name(self) -> bytes:

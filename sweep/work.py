@@ -126,5 +126,5 @@ def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, p
             columns, keys = {name: values[new] for name, values in columns.items()}, keys[new]
             store.index.put(keys, PENDING)
             whole = Task(columns, keys, store.storage)
-            parts = cut(estimate_seconds(columns), expected_seconds(columns), cpus)
-            yield from (whole.part(rows.start, rows.stop) for rows in parts)
+            parts = cut(estimate_seconds(columns), expected_seconds(columns) > 0, cpus)
+            yield from (whole.take(rows) for rows in parts)

@@ -33,9 +33,10 @@ def quiet_root_logger() -> Iterator[None]:
         root.removeHandler(handler)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_of_two() -> Iterator[None]:
-    """One Ray of two CPUs for all tests that need one, started as the farm starts its own."""
+    """A Ray of two CPUs, started as the farm starts its own, for the tests of one file: a driver that goes on through
+    minutes of other tests has crashed pytest's process."""
     from sweep.config import ClusterConfig
     from sweep.ray_executor import on_ray
     from workers.task import simulate

@@ -1,4 +1,4 @@
-"""Chunks hold every row once, in order, and about the same work."""
+"""Chunks hold every row once, and about the same work."""
 
 import numpy as np
 from hypothesis import given
@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 from sweep.chunks import ALONE_S, FEWEST_ROWS, MOST_ROWS, TARGET_S, cut
 
 
-@given(st.lists(st.floats(0, 30), max_size=300), st.floats(0, 1), st.integers(1, 64))
-def test_every_row_is_in_one_chunk_in_order(seconds: list[float], share: float, cpus: int) -> None:
-    chunks = cut(np.array(seconds), np.array(seconds) * share, cpus)
-    assert [row for chunk in chunks for row in chunk] == list(range(len(seconds)))
-    assert all(len(chunk) for chunk in chunks)
+@given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=300), st.integers(1, 64))
+def test_every_row_is_in_one_chunk(rows: list[tuple[float, bool]], cpus: int) -> None:
+    seconds, alone = np.array([row[0] for row in rows]), np.array([row[1] for row in rows], bool)
+    chunks = [chunk.tolist() for chunk in cut(seconds, alone, cpus)]
+    assert [row for chunk in chunks for row in chunk] == [*np.flatnonzero(alone), *np.flatnonzero(~alone)]
+    assert all(len({alone[row] for row in chunk}) == 1 for chunk in chunks)
 
 
-def together(seconds: np.ndarray, cpus: int) -> list[range]:
+def together(seconds: np.ndarray, cpus: int) -> list[np.ndarray]:
     """Chunks of scenarios that share their batch."""
-    return cut(seconds, np.zeros_like(seconds), cpus)
+    return cut(seconds, np.zeros(len(seconds), bool), cpus)
 
 
 def test_every_cpu_gets_work() -> None:
@@ -42,14 +43,13 @@ def test_no_chunk_holds_more_than_memory_is_meant_for() -> None:
 
 def test_chunks_cost_about_the_same() -> None:
     seconds = np.random.default_rng(1).uniform(0.1, 2.0, 2000)
-    cost = [seconds[list(chunk)].sum() for chunk in together(seconds, 4)]
+    cost = [seconds[chunk].sum() for chunk in together(seconds, 4)]
     assert max(cost) < 1.2 * min(cost)
 
 
-def test_scenarios_that_share_nothing_need_no_wide_chunks() -> None:
-    seconds = np.full(480, 1.0)
-    alone = np.where(np.arange(480) < 300, 0.0, 1.0)
-    chunks = cut(seconds, alone, 2)
-    assert len(chunks) == 180 // ALONE_S
-    assert len(cut(seconds, np.zeros(480), 2)) == 2
-    assert len(cut(np.full(3, 1000.0), np.full(3, 1000.0), 2)) == 3
+def test_scenarios_that_share_nothing_come_first_in_few_a_chunk() -> None:
+    alone = np.arange(480) >= 300
+    chunks = cut(np.where(alone, 1.0, 0.125), alone, 2)
+    assert [len(chunk) for chunk in chunks] == [23, 22] * 4 + [150, 150]
+    assert sum(alone[chunk].all() for chunk in chunks) == 180 // ALONE_S - 1  # a whole number for two CPUs
+    assert len(cut(np.full(3, 1000.0), np.full(3, True), 2)) == 2

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("ray_of_two")
 
 def tasks(folder: Path, columns: Columns, size: int) -> list[Task]:
     whole = Task(columns, scenario_keys(columns), open_storage(str(folder)))
-    return [whole.part(first, min(first + size, len(whole))) for first in range(0, len(whole), size)]
+    return [whole.take(rows) for rows in np.split(np.arange(len(whole)), range(size, len(whole), size))]
 
 
 def rows(folder: Path, columns: Columns) -> pl.DataFrame:

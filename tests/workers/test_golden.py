@@ -17,7 +17,11 @@ from workers.schema import Columns
 from workers.task import simulate
 
 DATA = Path(__file__).parents[1] / "data" / "truth_rows.jsonl"
-TRUTH = [json.loads(line) for line in DATA.read_text().splitlines()]
+DEAR = {"882fb7a88430", "e2a42425880b", "f939b219f37c", "5636068b9c69", "7b19f2d29f69", "f29f91fdcdc4"}
+"""Recorded scenarios whose events take half a minute of a core; benchmarks/model_agreement.py runs them too."""
+
+RECORDED = [json.loads(line) for line in DATA.read_text().splitlines()]
+TRUTH = [row for row in RECORDED if row["scenario"]["id"] not in DEAR]
 POLICIES = ("array", "list")
 
 # Each was checked on the reference machine: stays of 1.4 to 2 s; of 2.4 to 2.9 s and below 5 ms; below 0.3 ms.
@@ -87,7 +91,8 @@ def test_the_recorded_scenarios_are_of_all_classes():
         max(stay_class(r["softirq_residency_max_ms"], ticks) for r in t["array"])
         for t, ticks in zip(TRUTH, hz, strict=True)
     ]
-    assert [kinds.count(kind) for kind in (0, 1, 2)] == [8, 6, 10]
+    assert [kinds.count(kind) for kind in (0, 1, 2)] == [8, 3, 7]
+    assert len(RECORDED) == len(TRUTH) + len(DEAR)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
