@@ -78,10 +78,13 @@ class Tree:
         A search that gets to the bottom begins once more at the limit and ends where it began.
         """
         below_4g = limit <= PFNS_BELOW_4G
-        start = self.cached32 if below_4g else self.cached
-        if below_4g and start is self.anchor:  # before the first IOVA below 4 GiB: what lies above is not counted
-            start = self.lowest_high
-        above, pfn, steps = self._walk(start, size, limit, START_PFN)
+        start = node = self.cached32 if below_4g else self.cached
+        passed = 0
+        while below_4g and not node.low and node is not self.lowest_high:  # what was mapped above since it was cached
+            node = node.prev
+            passed += 1
+        above, pfn, steps = self._walk(node, size, limit, START_PFN)
+        steps += passed
         visits = 1.0 + steps
         if not pfn and start.hi + 1 < limit:
             again = self.lowest_high if below_4g else self.anchor

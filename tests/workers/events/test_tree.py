@@ -31,7 +31,7 @@ def nodes_of(tree: Tree) -> list:
 def searched(tree: Tree, size: int, limit: int) -> tuple[int, int]:
     """The pfn that a search would find, 0 if none, and its steps, neighbour by neighbour."""
     align = 1 << (size - 1).bit_length()
-    start = tree.cached32
+    start = tree.cached32 if limit == PFNS_BELOW_4G else tree.cached
 
     def walk(node, floor: int) -> tuple[int, int]:
         steps = 0
@@ -45,7 +45,8 @@ def searched(tree: Tree, size: int, limit: int) -> tuple[int, int]:
     pfn, steps = walk(start, START_PFN)
     if pfn or start.hi + 1 >= limit:
         return pfn, steps
-    pfn, more = walk(tree.anchor, start.hi + 1)
+    at_limit = next((node for node in reversed(nodes_of(tree)) if node.hi >= limit), tree.anchor)
+    pfn, more = walk(at_limit, start.hi + 1)
     return pfn, steps + more
 
 
@@ -65,20 +66,26 @@ def check_chunks(tree: Tree) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from((SIZES[:1], SIZES[:2], SIZES)), st.sampled_from((0.3, 0.48)))
-def test_any_order_of_maps_and_unmaps_finds_what_a_search_of_every_neighbour_finds(seed, sizes, freed):
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from((SIZES[:1], SIZES[:2], SIZES)),
+    st.sampled_from((0.3, 0.48)),
+    st.sampled_from((0.0, 0.05, 0.5)),
+)
+def test_any_order_of_maps_and_unmaps_finds_what_a_search_of_every_neighbour_finds(seed, sizes, freed, above_4g):
     rng = random.Random(seed)
-    tree, limit = Tree(12.0, 40.0, 40.0), PFNS_BELOW_4G
+    tree = Tree(12.0, 40.0, 40.0)
     mapped = []
     for _ in range(1500):
         if mapped and rng.random() < freed:
             tree.remove(mapped.pop(rng.randrange(len(mapped))))
         else:
-            size = rng.choice(sizes)
+            size, limit = rng.choice(sizes), LIMIT_48BIT if rng.random() < above_4g else PFNS_BELOW_4G
             pfn, steps = searched(tree, size, limit)
             before = tree.walk_steps
             node, _ = tree.allocate(size, 0, limit)
             assert (node.lo if node else 0) == pfn
+            assert node is None or limit > PFNS_BELOW_4G or node.low
             assert tree.walk_steps - before == steps
             if node:
                 mapped.append(node)
