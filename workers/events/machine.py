@@ -92,6 +92,7 @@ class Machine(Domain):
                 if node is None:
                     node, _ = tree.allocate(size, size_bin, LIMIT_48BIT)
                 mine.append(node)
+        self.tree_lock.last = self.active - 1
         self.structs = self.structs_peak = tree.nodes
         tree.inserts = tree.erases = tree.walk_steps = 0
 
@@ -120,8 +121,9 @@ class Machine(Domain):
     def _unmap_burst(self, cpu: int, now: float) -> Steps:
         """Unmaps the CPU's oldest IOVAs: into its ring, or (strict) flushed and freed at once."""
         mine, unmap_ns = self.in_flight[cpu], self.unmap_ns
-        left = min(self.scenario["unmap_burst"], len(mine))
+        left = self.scenario["unmap_burst"]
         if self.scenario["strict"]:
+            left = min(left, len(mine))
             if not left:
                 return now
             self.ops += left
@@ -133,15 +135,19 @@ class Machine(Domain):
         while left:
             if self.timer_cpu == cpu:
                 now = yield from self._softirq(cpu, now)
+            if not mine:
+                break
             now += unmap_ns
             if self.heap[0][0] < now:
                 yield now
+            asked = now
             now = yield from self._enter_ring(ring, cpu, now)
             if ring.nodes and ring.epoch < self.epoch:
                 now = yield from self._free_ring(ring, cpu, now)
             if len(ring.nodes) >= FQ_SLOTS:
                 now = yield from self._free_ring(ring, cpu, self._flush(now))
-            some = min(left, FQ_SLOTS - len(ring.nodes))
+            self.irqs_were_off(now - asked)
+            some = min(left, len(mine), FQ_SLOTS - len(ring.nodes))
             if self.timer_cpu == cpu:
                 some = min(some, max(ceil((self.timer_due_ns - now) / each_ns), 0) + 1)
             ring.epoch = self.epoch
@@ -210,7 +216,11 @@ class Machine(Domain):
                 now = yield from self._softirq(cpu, now)
             room = most - len(target)
             if room <= 0:
-                break
+                if self.heap[0][0] < now:  # the target's CPU may be about to unmap
+                    yield now
+                room = most - len(target)
+                if room <= 0:
+                    break
             nodes = self.pop(cpu, rcache, min(left, room), self.low_first) if rcache else []
             if nodes:
                 now += len(nodes) * each_ns

@@ -49,6 +49,24 @@ def test_calm_loads_count_what_the_twin_counts(change):
         assert ours[name][0] == pytest.approx(twin[name], rel=0.04, abs=3 if "_ms" not in name else 0.02), name
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"policy": "list", "free_cpu_shift": 3},
+        {"iova_pages": "64", "burst_period_us": 6000.0, "free_cpu_shift": 1},
+        {"phase": "aligned", "iova_pages": "8", "burst_period_us": 4000.0},
+        {"unmap_burst": 300, "burst_period_us": 4000.0, "free_cpu_shift": 7},  # all of a CPU's IOVAs, filled by another
+        {"unmap_burst": 200, "burst_period_us": 6000.0, "dma32_first": False},
+    ],
+)
+def test_where_visits_cost_nothing_counts_are_the_twin_s_to_the_digit(change):
+    """The depths of finds and inserts are all that is a mean."""
+    ours, twin = both(CALM | {"rb_visit_ns": 0.0} | change)
+    for name in (*SAME, "irqs_off_max_ms", "rbtree_lock_wait_max_us", "rbtree_lock_acquisitions"):
+        assert ours[name][0] == pytest.approx(twin[name], rel=1e-9), name
+
+
 def test_a_mix_of_sizes_counts_what_the_twin_counts_up_to_its_draws():
     ours, twin = both(CALM | {"iova_pages": "1,8,64"})
     for name in ("ops_completed", "iovas_drained_by_timer", "iova_nodes_peak", "callback_mean_ms"):
