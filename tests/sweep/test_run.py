@@ -141,8 +141,8 @@ def test_what_gets_lost_while_it_runs_is_run_again(tmp_path: Path, monkeypatch: 
 
     def losing(plan: Any, store: Any, folder: Any, answer: Any) -> Any:
         if len(ran) < 24:
-            (chunk,) = store.storage.names(f"{MODEL_VERSION}/")
-            store.storage.delete(chunk[0])
+            for name, _ in store.storage.names(f"{MODEL_VERSION}/"):
+                store.storage.delete(name)
         return write_results(plan, store, folder, answer)
 
     monkeypatch.setattr(running, "write_results", losing)
