@@ -12,6 +12,8 @@ from heapq import heappop, heappushpop
 from math import inf
 from typing import Any
 
+from workers.events.tree import Node
+
 NOBODY = -1
 
 Steps = Generator[float | None, None, Any]
@@ -25,6 +27,20 @@ class Lock:
 
     def __init__(self) -> None:
         self.free_ns, self.last = 0.0, NOBODY
+
+
+class Ring(Lock):
+    """struct iova_fq: ``nodes`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits.
+    ``kept``: how many unmaps of its CPU's last run a flush left done."""
+
+    __slots__ = ("busy", "epoch", "kept", "nodes", "waiter")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.epoch = self.kept = 0
+        self.busy = False
+        self.waiter = NOBODY
 
 
 class Clocks:

@@ -13,28 +13,13 @@ from math import ceil, inf
 from random import Random
 from typing import Any
 
-from workers.events.clocks import NOBODY, Lock, Steps
+from workers.events.clocks import NOBODY, Ring, Steps
 from workers.events.counters import counters
 from workers.events.domain import LIMIT_48BIT, OVERSIZE, Domain
-from workers.events.tree import Node
 from workers.hazard import LONG_STAY_S
 from workers.results import rearm_jiffies
 from workers.schema import FQ_SLOTS, PFNS_BELOW_4G
 from workers.state import ALIGNED_SPREAD_NS
-
-
-class Ring(Lock):
-    """struct iova_fq: ``nodes`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits.
-    ``kept``: how many unmaps of its CPU's last run a flush left done."""
-
-    __slots__ = ("busy", "epoch", "kept", "nodes", "waiter")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.nodes: list[Node] = []
-        self.epoch = self.kept = 0
-        self.busy = False
-        self.waiter = NOBODY
 
 
 class Machine(Domain):
@@ -46,7 +31,6 @@ class Machine(Domain):
         self.cpus, self.active = scenario["cpus"], scenario["active_cpus"]
         self.tick_ns = 1e9 / scenario["hz"]
         self.timer_jiffies = int(rearm_jiffies(scenario["hz"]))
-        self.aligned = scenario["phase"] == "aligned"
         self.horizon_ns = 1e9 * scenario["horizon_s"]
         self.random = Random(scenario["seed"])
         self.in_flight: list[deque[Any]] = [deque() for _ in range(self.active)]
@@ -69,7 +53,7 @@ class Machine(Domain):
     def run(self, look: Callable[[float], float] | None = None) -> dict[str, Any]:
         """Fills, runs to the horizon; what ``workers.results.finish`` needs of one row. ``look``: see Clocks.go."""
         self._fill()
-        spread_ns = ALIGNED_SPREAD_NS if self.aligned else self._period_ns
+        spread_ns = ALIGNED_SPREAD_NS if self.scenario["phase"] == "aligned" else self._period_ns
         tasks = {cpu: self._cpu(cpu, self.phases[cpu] * spread_ns) for cpu in range(self.active)}
         for cpu in tasks:
             heappush(self.heap, (self.phases[cpu] * spread_ns, cpu))
@@ -214,13 +198,11 @@ class Machine(Domain):
         while left > 0:
             if self.timer_cpu == cpu:
                 now = yield from self._softirq(cpu, now)
+            if len(target) >= most and self.heap[0][0] < now:  # the target's CPU may be about to unmap
+                yield now
             room = most - len(target)
             if room <= 0:
-                if self.heap[0][0] < now:  # the target's CPU may be about to unmap
-                    yield now
-                room = most - len(target)
-                if room <= 0:
-                    break
+                break
             nodes = self.pop(cpu, rcache, min(left, room), self.low_first) if rcache else []
             if nodes:
                 now += len(nodes) * each_ns
