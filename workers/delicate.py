@@ -31,6 +31,9 @@ LIKELY = 0.25
 """Expected stay, as a share of the re-arm period, from which on a scenario is taken for delicate before it ran."""
 
 MOST_IN_FLIGHT = 2_000_000.0
+MOST_CLASSES = 255
+"""Size classes that workers.events.side can tell apart."""
+
 MOST_PAGES = 2.0**35
 """Of the 2^36 that a device sees: where less is mapped no map fails."""
 
@@ -45,10 +48,10 @@ def seconds(bursts_per_s: np.ndarray, burst: np.ndarray, oversize_share: np.ndar
 
 
 def affordable(p: Params) -> np.ndarray:
-    """Whether the events of each lane (lanes,) can be followed one by one: not too many, nor too many IOVAs."""
+    """Whether the events of each lane (lanes,) can be followed one by one: not too many, nor too many IOVAs or sizes."""
     in_flight = p.active * p.in_flight
     most_pages = 2.0 * in_flight * (p.weight * p.slot_pages).sum(0)
-    fits = (in_flight <= MOST_IN_FLIGHT) & (most_pages <= MOST_PAGES)
+    fits = (in_flight <= MOST_IN_FLIGHT) & (most_pages <= MOST_PAGES) & ((p.weight > 0).sum(0) <= MOST_CLASSES)
     oversize_share = (p.weight * p.oversize).sum(0)
     return (seconds(1e9 * p.active / bursts.pace_ns(p), p.burst, oversize_share) <= MOST_SECONDS) & fits
 

@@ -118,7 +118,7 @@ def _of_events(scenario: Columns) -> Columns:
                 softirq_since_ns=machine.softirq_since_ns,
                 callbacks=[ns for _, ns in machine.callbacks],
                 depot_magazines=machine.depot_magazines,
-                queued_iovas=sum(len(ring.nodes) for ring in machine.rings),
+                queued_iovas=sum(len(ring.iovas) for ring in machine.rings),
                 held_ns=machine.held_ns,
                 iova_nodes=machine.structs,
             )

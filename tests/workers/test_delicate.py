@@ -78,6 +78,7 @@ def test_a_delicate_lane_leaves_the_others_as_they_are():
         {"burst_period_us": 50.0},  # 2.5 million bursts/s
         {"in_flight": 100_000, "cpus": 32},  # 3.2 million IOVAs
         {"iova_pages": "262144", "in_flight": 10_000},  # 2^36 pages and more
+        {"iova_pages": ",".join(str(pages) for pages in range(33, 33 + 256))},
     ],
 )
 def test_what_cannot_be_followed_event_by_event_stays_with_the_slices(change):

@@ -12,8 +12,6 @@ from heapq import heappop, heappushpop
 from math import inf
 from typing import Any
 
-from workers.events.tree import Node
-
 NOBODY = -1
 
 Steps = Generator[float | None, None, Any]
@@ -30,14 +28,14 @@ class Lock:
 
 
 class Ring(Lock):
-    """struct iova_fq: ``nodes`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits.
+    """struct iova_fq: ``iovas`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits.
     ``kept``: how many unmaps of its CPU's last run a flush left done."""
 
-    __slots__ = ("busy", "epoch", "kept", "nodes", "waiter")
+    __slots__ = ("busy", "epoch", "iovas", "kept", "waiter")
 
     def __init__(self) -> None:
         super().__init__()
-        self.nodes: list[Node] = []
+        self.iovas: list[int] = []
         self.epoch = self.kept = 0
         self.busy = False
         self.waiter = NOBODY

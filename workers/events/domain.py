@@ -13,11 +13,11 @@ from math import inf
 from typing import Any
 
 from workers.events.clocks import Clocks, Lock, Steps
-from workers.events.tree import Node, Tree
+from workers.events.side import CLASS
+from workers.events.tree import HIGH, Tree
 from workers.params import size_classes
-from workers.schema import PFNS_BELOW_4G, RCACHE_BINS, RCACHE_MAX_PAGES
+from workers.schema import RCACHE_BINS, RCACHE_MAX_PAGES
 
-LIMIT_48BIT = 1 << 36
 OVERSIZE = RCACHE_BINS
 WORKER = 1 << 30
 
@@ -34,12 +34,12 @@ class Rcache:
 
     def __init__(self, cpus: int, pages: int) -> None:
         self.pages = pages
-        self.loaded: list[list[Node]] = [[] for _ in range(cpus)]
-        self.prev: list[list[Node]] = [[] for _ in range(cpus)]
-        self.poisoned: list[list[Node] | None] = [None] * cpus
+        self.loaded: list[list[int]] = [[] for _ in range(cpus)]
+        self.prev: list[list[int]] = [[] for _ in range(cpus)]
+        self.poisoned: list[list[int] | None] = [None] * cpus
         """A CPU's ``loaded`` once it was seen to hold nothing below 4 GiB, until something is pushed."""
         self.lock = Lock()
-        self.depot: list[list[Node]] = []
+        self.depot: list[list[int]] = []
         self.peak = 0
         self.work_due_ns = inf
 
@@ -49,16 +49,22 @@ class Domain(Clocks):
 
     def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any]) -> None:
         super().__init__(scenario)
-        self.tree = Tree(scenario["rb_visit_ns"], scenario["rb_insert_ns"], scenario["rb_erase_ns"])
+        classes = size_classes(scenario["iova_pages"])
+        sizes = [pages for pages, _ in classes]
+        self.tree = Tree(sizes, scenario["rb_visit_ns"], scenario["rb_insert_ns"], scenario["rb_erase_ns"])
         self.tree_lock = Lock()
         self.iova_slab_ns, self.magazine_slab_ns = scenario["iova_slab_ns"], scenario["magazine_slab_ns"]
         self.map_ns = scenario["map_ns"]
         self.low_first = scenario["dma32_first"]
-        classes = size_classes(scenario["iova_pages"])
-        self.sizes = [(pages, rcache_bin(pages)) for pages, _ in classes]
+        self.bins = [rcache_bin(pages) for pages in sizes]
         self.weights = [weight for _, weight in classes]
         self.mixed = len(classes) > 1
+        self.classes = range(len(classes))
         self.rcaches = [Rcache(scenario["cpus"], 1 << b) for b in range(RCACHE_BINS)]
+        self.rcache_of = [self.rcaches[b] if b != OVERSIZE else None for b in self.bins]
+        """The rcache of each size class, None for oversize IOVAs."""
+        self.usable_below = HIGH if self.low_first else inf
+        """IOVAs below it are what a first attempt may take from a magazine."""
         self.mag_pfns = depot["magazine_pfns"]
         self.capacity = inf if depot["depot_kind"] == "list" else depot["depot_capacity"]
         self.trim_threshold, self.trim_magazines = depot["trim_threshold"], depot["trim_magazines"]
@@ -93,69 +99,70 @@ class Domain(Clocks):
         if now - asked > self.irqs_off_max_ns:
             self.irqs_off_max_ns = now - asked
 
-    def _search(self, cpu: int, now: float, size: int, size_bin: int, limit: int) -> tuple[Node | None, float]:
-        """alloc_iova() of a CPU that has given way: the node or None, and its clock."""
+    def _search(self, cpu: int, now: float, size_class: int, below_4g: bool) -> tuple[int | None, float]:
+        """alloc_iova() of a CPU that has given way: the IOVA or None, and its clock."""
         tree = self.tree
         asked = now + self.iova_slab_ns
         since = self._enter_tree(cpu, asked)
         self.structs += 1
         if self.structs > self.structs_peak:
             self.structs_peak = self.structs
-        if size >= tree.max32_alloc_size and limit <= PFNS_BELOW_4G:
+        if below_4g and tree.sizes[size_class] >= tree.max32_alloc_size:
             self._leave_tree(asked, since, since)
             self.structs -= 1
             return None, since + self.iova_slab_ns
-        node, took = tree.allocate(size, size_bin, limit)
+        iova, took = tree.allocate(size_class, below_4g)
         now = since + took
         self._leave_tree(asked, since, now)
-        if node is None:
+        if iova is None:
             self.structs -= 1
             return None, now + self.iova_slab_ns
-        return node, now
+        return iova, now
 
-    def _free_node(self, cpu: int, now: float, node: Node) -> float:
+    def _free_node(self, cpu: int, now: float, iova: int) -> float:
         """free_iova() of a CPU that has given way; its clock."""
         tree = self.tree
         since = self._enter_tree(cpu, now)
         done = since + tree.find_ns() + tree.erase_ns
-        tree.remove(node)
+        tree.remove(iova)
         self._leave_tree(now, since, done)
         self.structs -= 1
         return done + self.iova_slab_ns
 
-    def free_magazine(self, cpu: int, now: float, nodes: list[Node], pages: int) -> float:
+    def free_magazine(self, cpu: int, now: float, iovas: list[int], pages: int) -> float:
         """iova_magazine_free_pfns() of a CPU that has given way: all in one hold of the lock; its clock."""
         tree = self.tree
         since = self._enter_tree(cpu, now)
-        done = since + len(nodes) * (tree.find_ns() + tree.erase_ns + self.iova_slab_ns)
-        for node in nodes:
-            tree.remove(node)
+        done = since + len(iovas) * (tree.find_ns() + tree.erase_ns + self.iova_slab_ns)
+        for iova in iovas:
+            tree.remove(iova)
         self._leave_tree(now, since, done)
-        self.structs -= len(nodes)
-        self.cached_pages -= pages * len(nodes)
+        self.structs -= len(iovas)
+        self.cached_pages -= pages * len(iovas)
         return done + self.magazine_slab_ns
 
     # --- frees ---
 
-    def free(self, cpu: int, now: float, nodes: list[Node], entry_ns: float) -> Steps:
-        """free_iova_fast() of ``nodes``, ``entry_ns`` each before; the clock."""
-        for size_bin in {node.bin for node in nodes} if self.mixed else (nodes[0].bin,):
-            same = [node for node in nodes if node.bin == size_bin] if self.mixed else nodes
+    def free(self, cpu: int, now: float, iovas: list[int], entry_ns: float) -> Steps:
+        """free_iova_fast() of ``iovas``, ``entry_ns`` each before; the clock."""
+        bins = self.bins
+        for size_bin in sorted({bins[iova & CLASS] for iova in iovas}) if self.mixed else bins:
+            same = [iova for iova in iovas if bins[iova & CLASS] == size_bin] if self.mixed else iovas
             if size_bin == OVERSIZE:
-                for node in same:
+                for iova in same:
                     now += entry_ns
                     if self.heap[0][0] < now:
                         yield now
-                    now = self._free_node(cpu, now, node)
+                    now = self._free_node(cpu, now, iova)
             else:
                 now = yield from self._insert(cpu, now, self.rcaches[size_bin], same, entry_ns)
         return now
 
-    def _insert(self, cpu: int, now: float, rcache: Rcache, nodes: list[Node], entry_ns: float) -> Steps:
-        """__iova_rcache_insert() of each node: ``loaded``, ``prev``, then a magazine to the depot, or to the tree."""
+    def _insert(self, cpu: int, now: float, rcache: Rcache, iovas: list[int], entry_ns: float) -> Steps:
+        """__iova_rcache_insert() of each IOVA: ``loaded``, ``prev``, then a magazine to the depot, or to the tree."""
         most, at = self.mag_pfns, 0
         rcache.poisoned[cpu] = None
-        while at < len(nodes):
+        while at < len(iovas):
             loaded = rcache.loaded[cpu]
             if len(loaded) >= most:
                 prev = rcache.prev[cpu]
@@ -178,7 +185,7 @@ class Domain(Clocks):
                         yield now
                     now = self.free_magazine(cpu, now, loaded, rcache.pages)
                 continue
-            some = nodes[at : at + most - len(loaded)]
+            some = iovas[at : at + most - len(loaded)]
             loaded += some
             at += len(some)
             now += len(some) * (entry_ns + self.local_ns)
@@ -189,9 +196,12 @@ class Domain(Clocks):
 
     # --- maps ---
 
-    def pop(self, cpu: int, rcache: Rcache, most: int, low: bool) -> list[Node]:
-        """Up to ``most`` nodes from ``loaded``, or from ``prev`` if that is empty; only some below 4 GiB if ``low``."""
+    def pop(self, cpu: int, rcache: Rcache, most: int, low: bool) -> list[int]:
+        """Up to ``most`` IOVAs from ``loaded``, or from ``prev`` if that is empty; only some below 4 GiB if ``low``."""
         loaded = rcache.loaded[cpu]
+        if most == 1 and loaded and loaded[-1] < self.usable_below:
+            self.cached_pages -= rcache.pages
+            return [loaded.pop()]
         if not loaded:
             prev = rcache.prev[cpu]
             if not prev:
@@ -199,7 +209,7 @@ class Domain(Clocks):
             rcache.loaded[cpu], rcache.prev[cpu] = prev, loaded
             rcache.poisoned[cpu] = None
             loaded = prev
-        if low and self.tree.lowest_high is not self.tree.anchor:
+        if low and self.tree.lowest_high != self.tree.anchor:
             if rcache.poisoned[cpu] is loaded:
                 return []
             return self._pop_low(cpu, rcache, loaded, most)
@@ -209,31 +219,29 @@ class Domain(Clocks):
         some.reverse()
         return some
 
-    def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[Node], most: int) -> list[Node]:
+    def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[int], most: int) -> list[int]:
         """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
-        some: list[Node] = []
+        some: list[int] = []
         while loaded and len(some) < most:
             at, stop = len(loaded), max(len(loaded) - most + len(some), 0)
-            while at > stop and loaded[at - 1].low:
+            while at > stop and loaded[at - 1] < HIGH:
                 at -= 1
             if at < len(loaded):
                 some += loaded[: at - 1 if at else None : -1]
                 del loaded[at:]
                 continue
-            for i in range(len(loaded) - 2, -1, -1):
-                if loaded[i].low:
-                    some.append(loaded[i])
-                    loaded[i] = loaded.pop()
-                    break
-            else:
+            if min(loaded) >= HIGH:
                 rcache.poisoned[cpu] = loaded
                 break
+            at = next(i for i in range(len(loaded) - 2, -1, -1) if loaded[i] < HIGH)
+            some.append(loaded[at])
+            loaded[at] = loaded.pop()
         self.cached_pages -= len(some) * rcache.pages
         return some
 
-    def map_missed(self, cpu: int, now: float, size: int, size_bin: int) -> Steps:
-        """iommu_dma_alloc_iova() where the first look at the magazines found nothing: the node and the clock."""
-        rcache = self.rcaches[size_bin] if size_bin != OVERSIZE else None
+    def map_missed(self, cpu: int, now: float, size_class: int) -> Steps:
+        """iommu_dma_alloc_iova() where the first look at the magazines found nothing: the IOVA and the clock."""
+        rcache = self.rcache_of[size_class]
         heap, low = self.heap, self.low_first
         while True:
             if rcache and not rcache.loaded[cpu]:
@@ -245,9 +253,9 @@ class Domain(Clocks):
                     return found[0], now
             if heap[0][0] < now + self.iova_slab_ns:
                 yield now + self.iova_slab_ns
-            node, now = self._search(cpu, now, size, size_bin, PFNS_BELOW_4G if low else LIMIT_48BIT)
-            if node is not None or not low:
-                return node, now
+            iova, now = self._search(cpu, now, size_class, low)
+            if iova is not None or not low:
+                return iova, now
             low = False
             if rcache:
                 now += self.local_ns

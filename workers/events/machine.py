@@ -6,7 +6,6 @@ is one event: a burst's unmaps up to a full ring, a run of maps from its magazin
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from heapq import heapify, heappush
 from math import ceil, inf
@@ -15,10 +14,10 @@ from typing import Any
 
 from workers.events.clocks import NOBODY, Ring, Steps
 from workers.events.counters import counters
-from workers.events.domain import LIMIT_48BIT, OVERSIZE, Domain
+from workers.events.domain import Domain
 from workers.hazard import LONG_STAY_S
 from workers.results import rearm_jiffies
-from workers.schema import FQ_SLOTS, PFNS_BELOW_4G
+from workers.schema import FQ_SLOTS
 from workers.state import ALIGNED_SPREAD_NS
 
 
@@ -33,7 +32,7 @@ class Machine(Domain):
         self.timer_jiffies = int(rearm_jiffies(scenario["hz"]))
         self.horizon_ns = 1e9 * scenario["horizon_s"]
         self.random = Random(scenario["seed"])
-        self.in_flight: list[deque[Any]] = [deque() for _ in range(self.active)]
+        self.in_flight: list[list[int]] = [[] for _ in range(self.active)]
         self.unmap_ns = scenario["unmap_ns"]
         self.rings = [Ring() for _ in range(self.active)]
         self.runs: dict[int, tuple[float, int]] = {}
@@ -69,20 +68,21 @@ class Machine(Domain):
         tree = self.tree
         for _ in range(self.scenario["in_flight"]):
             for mine in self.in_flight:
-                size, size_bin = self._draw(1)[0]
-                node = None
-                if self.low_first and size < tree.max32_alloc_size:
-                    node, _ = tree.allocate(size, size_bin, PFNS_BELOW_4G)
-                if node is None:
-                    node, _ = tree.allocate(size, size_bin, LIMIT_48BIT)
-                mine.append(node)
+                size_class = self._draw(1)[0]
+                iova = None
+                if self.low_first and tree.sizes[size_class] < tree.max32_alloc_size:
+                    iova, _ = tree.allocate(size_class, True)
+                if iova is None:
+                    iova, _ = tree.allocate(size_class, False)
+                assert iova is not None  # above 4 GiB there is room
+                mine.append(iova)
         self.tree_lock.last = self.active - 1
         self.structs = self.structs_peak = tree.nodes
         tree.inserts = tree.erases = tree.walk_steps = 0
 
-    def _draw(self, number: int) -> list[tuple[int, int]]:
-        """``number`` sizes with their bins."""
-        return self.random.choices(self.sizes, self.weights, k=number) if self.mixed else self.sizes * number
+    def _draw(self, number: int) -> list[int]:
+        """Size classes of ``number`` maps, the first one last."""
+        return self.random.choices(self.classes, self.weights, k=number)[::-1] if self.mixed else [0] * number
 
     # --- the workload ---
 
@@ -112,8 +112,9 @@ class Machine(Domain):
                 return now
             self.ops += left
             self.flushes += left
-            nodes = [mine.popleft() for _ in range(left)]
-            return (yield from self.free(cpu, now, nodes, unmap_ns + self.scenario["iotlb_flush_ns"]))
+            iovas = mine[:left]
+            del mine[:left]
+            return (yield from self.free(cpu, now, iovas, unmap_ns + self.scenario["iotlb_flush_ns"]))
         ring = self.rings[cpu]
         each_ns = unmap_ns + self.local_ns
         while left:
@@ -126,16 +127,17 @@ class Machine(Domain):
                 yield now
             asked = now
             now = yield from self._enter_ring(ring, cpu, now)
-            if ring.nodes and ring.epoch < self.epoch:
+            if ring.iovas and ring.epoch < self.epoch:
                 now = yield from self._free_ring(ring, cpu, now)
-            if len(ring.nodes) >= FQ_SLOTS:
+            if len(ring.iovas) >= FQ_SLOTS:
                 now = yield from self._free_ring(ring, cpu, self._flush(now))
             self.irqs_were_off(now - asked)
-            some = min(left, len(mine), FQ_SLOTS - len(ring.nodes))
+            some = min(left, len(mine), FQ_SLOTS - len(ring.iovas))
             if self.timer_cpu == cpu:
                 some = min(some, max(ceil((self.timer_due_ns - now) / each_ns), 0) + 1)
             ring.epoch = self.epoch
-            ring.nodes += [mine.popleft() for _ in range(some)]
+            ring.iovas += mine[:some]
+            del mine[:some]
             if not self.timer_on:
                 self._arm_timer(cpu, now)
             self._leave_ring(ring, now)
@@ -160,8 +162,8 @@ class Machine(Domain):
             kept = max(ceil((now - first_ns - self.unmap_ns) / each_ns), 0) + 1
             if kept < some:
                 ring = self.rings[cpu]
-                self.in_flight[cpu].extendleft(reversed(ring.nodes[kept - some :]))
-                del ring.nodes[kept - some :]
+                self.in_flight[cpu][:0] = ring.iovas[kept - some :]
+                del ring.iovas[kept - some :]
                 ring.kept = kept
                 self.ops -= some - kept
                 clocks[cpu] = first_ns + (kept - 1) * each_ns
@@ -172,46 +174,33 @@ class Machine(Domain):
             heapify(self.heap)
 
     def _map_burst(self, cpu: int, now: float) -> Steps:
-        """Maps as many again, for the CPU that will unmap them."""
+        """Maps as many again, for the CPU that will unmap them; a run from the magazines is one event, a miss too."""
         target = self.in_flight[(cpu + self.scenario["free_cpu_shift"]) % self.active]
         most = 2 * self.scenario["in_flight"]
-        burst = self.scenario["unmap_burst"]
-        if not self.mixed:
-            return (yield from self._map(cpu, now, self.sizes[0], burst, target, most))
         each_ns = self.map_ns + self.local_ns
-        for size in self._draw(burst):
-            loaded = self.rcaches[size[1]].loaded[cpu] if size[1] != OVERSIZE else None
-            if loaded and loaded[-1].low and self.timer_cpu != cpu and len(target) < most:
-                target.append(loaded.pop())
-                self.cached_pages -= size[0]
-                self.ops += 1
-                now += each_ns
-            else:
-                now = yield from self._map(cpu, now, size, 1, target, most)
-        return now
-
-    def _map(self, cpu: int, now: float, size: tuple[int, int], left: int, target: deque[Any], most: int) -> Steps:
-        """``left`` maps of one size; a run from the magazines is one event, a miss another."""
-        pages, size_bin = size
-        each_ns = self.map_ns + self.local_ns
-        rcache = self.rcaches[size_bin] if size_bin != OVERSIZE else None
-        while left > 0:
+        draws = self._draw(self.scenario["unmap_burst"])
+        while draws:
             if self.timer_cpu == cpu:
                 now = yield from self._softirq(cpu, now)
-            if len(target) >= most and self.heap[0][0] < now:  # the target's CPU may be about to unmap
-                yield now
             room = most - len(target)
             if room <= 0:
                 break
-            nodes = self.pop(cpu, rcache, min(left, room), self.low_first) if rcache else []
-            if nodes:
-                now += len(nodes) * each_ns
+            size_class = draws[-1]
+            rcache = self.rcache_of[size_class]
+            iovas: list[int] = []
+            if rcache:
+                some = 1 if self.mixed else min(len(draws), room)
+                if self.timer_cpu == cpu:
+                    some = min(some, ceil((self.timer_due_ns - now) / each_ns))
+                iovas = self.pop(cpu, rcache, some, self.low_first)
+            if iovas:
+                now += len(iovas) * each_ns
             else:
-                node, now = yield from self.map_missed(cpu, now + (each_ns if rcache else self.map_ns), pages, size_bin)
-                nodes = [node]
-            target.extend(nodes)
-            self.ops += len(nodes)
-            left -= len(nodes)
+                iova, now = yield from self.map_missed(cpu, now + (each_ns if rcache else self.map_ns), size_class)
+                iovas = [iova]
+            target.extend(iovas)
+            self.ops += len(iovas)
+            del draws[-len(iovas) :]
         return now
 
     # --- rings and timer ---
@@ -236,14 +225,14 @@ class Machine(Domain):
 
     def _free_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
         """fq_ring_free() of all entries; the ring stays locked meanwhile."""
-        nodes, ring.nodes = ring.nodes, []
+        iovas, ring.iovas = ring.iovas, []
         ring.busy = True
         if cpu == self.running_cpu:
-            self.drained_by_timer += len(nodes)
-            now = yield from self.free(cpu, now, nodes, self.scenario["fq_entry_remote_ns"])
+            self.drained_by_timer += len(iovas)
+            now = yield from self.free(cpu, now, iovas, self.scenario["fq_entry_remote_ns"])
         else:
-            self.drained_locally += len(nodes)
-            now = yield from self.free(cpu, now, nodes, self.scenario["fq_entry_local_ns"])
+            self.drained_locally += len(iovas)
+            now = yield from self.free(cpu, now, iovas, self.scenario["fq_entry_local_ns"])
         ring.busy = False
         return now
 
@@ -283,7 +272,7 @@ class Machine(Domain):
                 yield now
             asked = now
             now = yield from self._enter_ring(ring, cpu, now)
-            if ring.nodes and ring.epoch < self.epoch:
+            if ring.iovas and ring.epoch < self.epoch:
                 now = yield from self._free_ring(ring, cpu, now)
             self._leave_ring(ring, now)
             self.irqs_were_off(now - asked)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.domain import OVERSIZE
+from workers.events.side import CLASS
 from workers.reference.machine import simulate
 from workers.schema import FQ_SLOTS, Columns
 
@@ -92,14 +93,15 @@ def test_a_flush_takes_back_the_unmaps_of_a_run_that_come_after_it(flush_ns):
     machine = events.machine(table([CALM | {"unmap_ns": 140.0, "lock_local_ns": 20.0}]))
     machine._fill()
     ring, mine, before = machine.rings[3], machine.in_flight[3], list(machine.in_flight[3])
-    ring.nodes = [mine.popleft() for _ in range(10)]
+    ring.iovas = mine[:10]
+    del mine[:10]
     machine.ops, machine.runs[3] = 10, (1000.0, 10)
     machine.heap[:] = [(2440.0, 3), (2500.0, 1)]
 
     machine._cut_runs(flush_ns)
     kept = 1 + sum(1000.0 + 160.0 * i + 140.0 < flush_ns for i in range(9))
-    assert ring.nodes == before[:kept]
-    assert list(mine) == before[kept:]
+    assert ring.iovas == before[:kept]
+    assert mine == before[kept:]
     assert machine.ops == kept
     assert sorted(machine.heap) == [(1000.0 + 160.0 * (kept - 1), 3), (2500.0, 1)]
     assert (3 in machine.runs) == (kept == 10)
@@ -120,24 +122,26 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
     machine = events.machine(table([row | {"horizon_s": horizon_s}]))
     counted = machine.run()
 
-    kept = [node for mine in machine.in_flight for node in mine]
-    kept += [node for ring in machine.rings for node in ring.nodes]
+    tree = machine.tree
+    kept = [iova for mine in machine.in_flight for iova in mine]
+    kept += [iova for ring in machine.rings for iova in ring.iovas]
     for rcache in machine.rcaches:
         for magazine in (*rcache.loaded, *rcache.prev, *rcache.depot):
             assert len(magazine) <= machine.mag_pfns
             kept += magazine
         assert len(rcache.depot) <= machine.capacity
-    assert len(kept) == len(set(map(id, kept)))
+    assert len(kept) == len(set(kept))
     # what a CPU holds in its hands as the horizon comes: entries it frees, a map or a free that waits for the lock
     most_in_hands = machine.active * (row["unmap_burst"] if row.get("strict") else FQ_SLOTS)
-    assert 0 <= machine.tree.nodes - len(kept) <= most_in_hands
-    assert all(node.chunk is not None for node in kept)
-    assert all(len(ring.nodes) <= FQ_SLOTS for ring in machine.rings)
+    assert 0 <= tree.nodes - len(kept) <= most_in_hands
+    assert set(kept) <= {iova for side in (tree.low, tree.high) for chunk in side.chunks for iova in chunk.iovas}
+    assert all(len(ring.iovas) <= FQ_SLOTS for ring in machine.rings)
     assert counted["ops_completed"] >= 0
     assert not any(np.isnan(value) for value in counted.values())
     assert machine.depot_magazines == sum(len(r.depot) for r in machine.rcaches)
-    assert {node.bin for node in kept} <= {size_bin for _, size_bin in machine.sizes}
-    assert OVERSIZE not in {node.bin for rcache in machine.rcaches for mag in rcache.loaded for node in mag}
+    bins = {machine.bins[iova & CLASS] for iova in kept}
+    cached = {machine.bins[iova & CLASS] for rcache in machine.rcaches for mag in rcache.loaded for iova in mag}
+    assert cached <= bins - {OVERSIZE}
 
 
 def test_a_seed_gives_the_same_run_again_and_another_seed_another():

@@ -1,0 +1,136 @@
+"""IOVAs of one side of 4 GiB in address order, and what fits below each: searches look at bytes, not at neighbours.
+
+An IOVA is one number, its pfn and its size class, so that order is the order of numbers. They come in chunks, as a
+list that is not too long is quick to insert into and to search.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+CLASS_BITS = 8
+CLASS = (1 << CLASS_BITS) - 1
+"""Mask of an IOVA's size class."""
+
+LARGEST_CHUNK = 1024
+
+
+class Chunk:
+    """Neighbours in ascending order; ``fits``: how many of the size classes, in ascending order, fit below each. What
+    a larger one fits into, aligned to more, a smaller one does too."""
+
+    __slots__ = ("fits", "iovas")
+
+    def __init__(self, iovas: list[int], fits: bytearray) -> None:
+        self.iovas, self.fits = iovas, fits
+
+
+class Side:
+    """IOVAs from pfn ``floor`` on, below pfn ``limit``; the last one, ``top``, stands for what begins at the limit.
+
+    ``sizes``: pages of each size class, ascending. A place is the number of a chunk and the index in it.
+    """
+
+    def __init__(self, sizes: Sequence[int], floor: int, limit: int) -> None:
+        self.last_page = [size - 1 for size in sizes]
+        self.shapes = [(size, -(1 << (size - 1).bit_length())) for size in sizes]
+        """(pages, mask of the alignment) of each class."""
+        self.bottom = floor - sizes[0] << CLASS_BITS
+        self.top = limit << CLASS_BITS
+        self.chunks = [Chunk([self.top], bytearray([self._fitting(self.top, self.bottom)]))]
+        self.firsts = [self.top]
+        """First IOVA of each chunk."""
+
+    def place(self, iova: int) -> tuple[int, int]:
+        """Where ``iova`` is, or the first one above it."""
+        c = max(bisect_right(self.firsts, iova) - 1, 0)
+        return c, bisect_left(self.chunks[c].iovas, iova)
+
+    def top_place(self) -> tuple[int, int]:
+        return len(self.chunks) - 1, len(self.chunks[-1].iovas) - 1
+
+    def rank(self, iova: int) -> int:
+        """How many IOVAs are below it."""
+        c, i = self.place(iova)
+        return sum(len(chunk.iovas) for chunk in self.chunks[:c]) + i
+
+    def stop(self, size_class: int, floor: int) -> int:
+        """IOVAs below this have no room for the class below them at pfn ``floor`` or above, whatever is there."""
+        size, mask = self.shapes[size_class]
+        return size - (-floor & mask) << CLASS_BITS
+
+    def search(self, c: int, i: int, size_class: int, stop: int) -> tuple[int, int, int]:
+        """From place (c, i) down to the first IOVA with room for the class below: its place, and how many were looked
+        at. Chunk -1: one below ``stop`` was reached."""
+        chunks, firsts, classes = self.chunks, self.firsts, len(self.shapes)
+        steps = 1
+        while c >= 0:
+            fits = chunks[c].fits
+            low = 0 if firsts[c] >= stop else bisect_left(chunks[c].iovas, stop)
+            at = fits.rfind(size_class + 1, low, i + 1)
+            for fitting in range(size_class + 2, classes + 1):
+                at = max(at, fits.rfind(fitting, low, i + 1))
+            if at >= 0:
+                return c, at, steps + i - at
+            if low:
+                return -1, 0, steps + max(i + 1 - low, 0)
+            steps += i + 1
+            c -= 1
+            i = len(chunks[c].iovas) - 1
+        return -1, 0, steps
+
+    def insert_below(self, c: int, i: int, size_class: int) -> int:
+        """Puts an IOVA of the class right below the one at place (c, i), where it fits; the new one."""
+        size, mask = self.shapes[size_class]
+        chunk = self.chunks[c]
+        iovas, fits = chunk.iovas, chunk.fits
+        above = iovas[i]
+        new = ((above >> CLASS_BITS) - size & mask) << CLASS_BITS | size_class
+        fits[i] = self._fitting(above, new)
+        fits.insert(i, self._fitting(new, iovas[i - 1] if i else self._below(c)))
+        iovas.insert(i, new)
+        if not i:
+            self.firsts[c] = new
+        if len(iovas) > LARGEST_CHUNK:
+            self._split(c)
+        return new
+
+    def remove(self, iova: int) -> int:
+        """Takes ``iova`` out; the one above it."""
+        c, i = self.place(iova)
+        chunk = self.chunks[c]
+        below = chunk.iovas[i - 1] if i else self._below(c)
+        del chunk.iovas[i], chunk.fits[i]
+        if not chunk.iovas:
+            del self.chunks[c], self.firsts[c]
+            i = 0
+        elif i == len(chunk.iovas):
+            c, i = c + 1, 0
+        elif not i:
+            self.firsts[c] = chunk.iovas[0]
+        chunk = self.chunks[c]
+        above = chunk.iovas[i]
+        chunk.fits[i] = self._fitting(above, below)
+        return above
+
+    def _below(self, c: int) -> int:
+        """The IOVA below chunk ``c``."""
+        return self.chunks[c - 1].iovas[-1] if c else self.bottom
+
+    def _fitting(self, above: int, below: int) -> int:
+        """How many size classes fit between two neighbours."""
+        lo, hi = above >> CLASS_BITS, (below >> CLASS_BITS) + self.last_page[below & CLASS]
+        number = 0
+        for size, mask in self.shapes:
+            if lo - size & mask <= hi:
+                break
+            number += 1
+        return number
+
+    def _split(self, c: int) -> None:
+        """Makes the upper half of chunk ``c`` one of its own."""
+        chunk, half = self.chunks[c], len(self.chunks[c].iovas) // 2
+        self.chunks.insert(c + 1, Chunk(chunk.iovas[half:], chunk.fits[half:]))
+        self.firsts.insert(c + 1, chunk.iovas[half])
+        del chunk.iovas[half:], chunk.fits[half:]
