@@ -48,7 +48,7 @@ def seconds(bursts_per_s: np.ndarray, burst: np.ndarray, oversize_share: np.ndar
 
 
 def affordable(p: Params) -> np.ndarray:
-    """Whether the events of each lane (lanes,) can be followed one by one: not too many, nor too many IOVAs or sizes."""
+    """Whether each lane's events (lanes,) can be followed one by one: not too many, nor too many IOVAs or sizes."""
     in_flight = p.active * p.in_flight
     most_pages = 2.0 * in_flight * (p.weight * p.slot_pages).sum(0)
     fits = (in_flight <= MOST_IN_FLIGHT) & (most_pages <= MOST_PAGES) & ((p.weight > 0).sum(0) <= MOST_CLASSES)

@@ -199,9 +199,6 @@ class Domain(Clocks):
     def pop(self, cpu: int, rcache: Rcache, most: int, low: bool) -> list[int]:
         """Up to ``most`` IOVAs from ``loaded``, or from ``prev`` if that is empty; only some below 4 GiB if ``low``."""
         loaded = rcache.loaded[cpu]
-        if most == 1 and loaded and loaded[-1] < self.usable_below:
-            self.cached_pages -= rcache.pages
-            return [loaded.pop()]
         if not loaded:
             prev = rcache.prev[cpu]
             if not prev:
@@ -230,12 +227,14 @@ class Domain(Clocks):
                 some += loaded[: at - 1 if at else None : -1]
                 del loaded[at:]
                 continue
-            if min(loaded) >= HIGH:
+            for i in range(len(loaded) - 2, -1, -1):
+                if loaded[i] < HIGH:
+                    some.append(loaded[i])
+                    loaded[i] = loaded.pop()
+                    break
+            else:
                 rcache.poisoned[cpu] = loaded
                 break
-            at = next(i for i in range(len(loaded) - 2, -1, -1) if loaded[i] < HIGH)
-            some.append(loaded[at])
-            loaded[at] = loaded.pop()
         self.cached_pages -= len(some) * rcache.pages
         return some
 

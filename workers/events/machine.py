@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from heapq import heapify, heappush
+from itertools import islice
 from math import ceil, inf
 from random import Random
 from typing import Any
 
 from workers.events.clocks import NOBODY, Ring, Steps
 from workers.events.counters import counters
-from workers.events.domain import Domain
+from workers.events.domain import Domain, Rcache
 from workers.hazard import LONG_STAY_S
 from workers.results import rearm_jiffies
 from workers.schema import FQ_SLOTS
@@ -33,7 +34,7 @@ class Machine(Domain):
         self.horizon_ns = 1e9 * scenario["horizon_s"]
         self.random = Random(scenario["seed"])
         self.in_flight: list[list[int]] = [[] for _ in range(self.active)]
-        self.unmap_ns = scenario["unmap_ns"]
+        self.unmap_ns, self.cached_map_ns = scenario["unmap_ns"], self.map_ns + self.local_ns
         self.rings = [Ring() for _ in range(self.active)]
         self.runs: dict[int, tuple[float, int]] = {}
         """CPUs that gave way after a run of unmaps: when the first of them was in the ring, and how many there are."""
@@ -177,7 +178,6 @@ class Machine(Domain):
         """Maps as many again, for the CPU that will unmap them; a run from the magazines is one event, a miss too."""
         target = self.in_flight[(cpu + self.scenario["free_cpu_shift"]) % self.active]
         most = 2 * self.scenario["in_flight"]
-        each_ns = self.map_ns + self.local_ns
         draws = self._draw(self.scenario["unmap_burst"])
         while draws:
             if self.timer_cpu == cpu:
@@ -185,23 +185,41 @@ class Machine(Domain):
             room = most - len(target)
             if room <= 0:
                 break
-            size_class = draws[-1]
-            rcache = self.rcache_of[size_class]
+            rcache = self.rcache_of[draws[-1]]
             iovas: list[int] = []
             if rcache:
-                some = 1 if self.mixed else min(len(draws), room)
-                if self.timer_cpu == cpu:
-                    some = min(some, ceil((self.timer_due_ns - now) / each_ns))
-                iovas = self.pop(cpu, rcache, some, self.low_first)
-            if iovas:
-                now += len(iovas) * each_ns
-            else:
-                iova, now = yield from self.map_missed(cpu, now + (each_ns if rcache else self.map_ns), size_class)
+                iovas, now = self._map_cached(cpu, now, rcache, draws, room)
+            if not iovas:
+                now += self.cached_map_ns if rcache else self.map_ns
+                iova, now = yield from self.map_missed(cpu, now, draws[-1])
                 iovas = [iova]
             target.extend(iovas)
             self.ops += len(iovas)
             del draws[-len(iovas) :]
         return now
+
+    def _map_cached(self, cpu: int, now: float, rcache: Rcache, draws: list[int], room: int) -> tuple[list[int], float]:
+        """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
+        due; its clock. ``rcache``: of the first one's size."""
+        each_ns = self.cached_map_ns
+        until_ns = self.timer_due_ns if self.timer_cpu == cpu else inf
+        loaded = rcache.loaded[cpu]
+        if not self.mixed or not loaded or loaded[-1] >= self.usable_below:
+            most = 1 if self.mixed else min(room, len(draws))
+            if until_ns < inf:
+                most = min(most, ceil((until_ns - now) / each_ns))
+            iovas = self.pop(cpu, rcache, most, self.low_first)
+            return iovas, now + len(iovas) * each_ns
+        iovas = []
+        tops = [other.loaded[cpu] if other else [] for other in self.rcache_of]
+        for size_class in islice(reversed(draws), room):
+            loaded = tops[size_class]
+            if not loaded or loaded[-1] >= self.usable_below or now >= until_ns:
+                break
+            iovas.append(loaded.pop())
+            self.cached_pages -= self.tree.sizes[size_class]
+            now += each_ns
+        return iovas, now
 
     # --- rings and timer ---
 

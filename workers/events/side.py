@@ -44,7 +44,7 @@ class Side:
 
     def place(self, iova: int) -> tuple[int, int]:
         """Where ``iova`` is, or the first one above it."""
-        c = max(bisect_right(self.firsts, iova) - 1, 0)
+        c = bisect_right(self.firsts, iova) - 1 if iova >= self.firsts[0] else 0
         return c, bisect_left(self.chunks[c].iovas, iova)
 
     def top_place(self) -> tuple[int, int]:
@@ -64,6 +64,8 @@ class Side:
         """From place (c, i) down to the first IOVA with room for the class below: its place, and how many were looked
         at. Chunk -1: one below ``stop`` was reached."""
         chunks, firsts, classes = self.chunks, self.firsts, len(self.shapes)
+        if chunks[c].fits[i] > size_class and chunks[c].iovas[i] >= stop:
+            return c, i, 1
         steps = 1
         while c >= 0:
             fits = chunks[c].fits
@@ -87,7 +89,7 @@ class Side:
         iovas, fits = chunk.iovas, chunk.fits
         above = iovas[i]
         new = ((above >> CLASS_BITS) - size & mask) << CLASS_BITS | size_class
-        fits[i] = self._fitting(above, new)
+        fits[i] = self._fitting(above, new) if size_class else 0  # what fits there again is smaller
         fits.insert(i, self._fitting(new, iovas[i - 1] if i else self._below(c)))
         iovas.insert(i, new)
         if not i:
