@@ -28,26 +28,27 @@ from workers.task import estimate_seconds
 class Tally:
     """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
 
-    ``estimated_s``: what ``estimate_seconds`` gives for it; of the first chunk ``ratio``, the seconds in the model over
-    those estimated, and ``first_mib``, its memory.
+    Of each kind of chunk (True: scenarios likely delicate) ``estimated_s``, what ``estimate_seconds`` gives for
+    it, and of its first one ``ratio``, the seconds in the model over those estimated; ``first_mib``: memory of these.
     """
 
     rows: int = 0
     failed: int = 0
     chunks: int = 0
     model_s: float = 0.0
-    estimated_s: float = 0.0
-    ratio: float = 0.0
+    estimated_s: dict[bool, float] = field(default_factory=dict)
+    ratio: dict[bool, float] = field(default_factory=dict)
     first_mib: float = 0.0
     started: float = field(default=float("inf"))
     ended: float = 0.0
     peak_mib: float = 0.0
 
-    def add(self, done: Reference, estimated_s: float) -> None:
+    def add(self, done: Reference, kind: bool, estimated_s: float) -> None:
         """Counts one chunk."""
-        if not self.chunks:
-            self.ratio, self.first_mib = done.model_s / max(estimated_s, 1e-9), done.peak_mib
-        self.estimated_s += estimated_s
+        if kind not in self.ratio:
+            self.ratio[kind] = done.model_s / max(estimated_s, 1e-9)
+            self.first_mib = max(self.first_mib, done.peak_mib)
+        self.estimated_s[kind] = self.estimated_s.get(kind, 0.0) + estimated_s
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
         self.model_s += done.model_s
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
@@ -70,8 +71,8 @@ class Tally:
         }
 
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
-        """What the model's estimate, corrected by the first chunk, would have said, and what came."""
-        core_s = self.estimated_s * self.ratio
+        """What the model's estimate, corrected by the first chunk of each kind, would have said, and what came."""
+        core_s = sum(self.estimated_s[kind] * ratio for kind, ratio in self.ratio.items())
         span_s = self.ended - self.started if self.chunks else 0.0
         return {
             "predicted": _figures(core_s, core_s / cpus, self.first_mib),
@@ -101,7 +102,8 @@ def compute(
     try:
         for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
             store.index.put(task.keys, done.name)
-            tally.add(done, float(estimate_seconds(task.columns).sum()))
+            kind = bool(expected_seconds(task.columns).any())
+            tally.add(done, kind, float(estimate_seconds(task.columns).sum()))
             progress.add(done.rows, done.failed, done.lockups)
     except OSError as error:
         reason = error.strerror or error

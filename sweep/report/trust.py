@@ -145,7 +145,8 @@ def _cost(manifest: dict[str, Any]) -> list[Block]:
     columns = (Column("cost"), Column("predicted", True), Column("actual", True), Column("actual/predicted", True))
     reused = manifest.get("reused", 0)
     note = f"{count(reused, 'scenario')} came from the store and cost nothing." if reused else ""
-    return [Table("What it took, as predicted from the first chunk and as it came", columns, tuple(rows), note)]
+    name = "What it took, as predicted from the first chunk of each kind and as it came"
+    return [Table(name, columns, tuple(rows), note)]
 
 
 def _ratio(actual: float, predicted: float) -> str:
