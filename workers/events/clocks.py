@@ -49,6 +49,8 @@ class Clocks:
         self.handover_ns = costs["lock_handover_ns"]
         self.heap: list[tuple[float, int]] = [(inf, NOBODY)]
         """(clock, CPU) of all who have given way, and one that is never due."""
+        self.asked_ns = 0.0
+        """When the CPU at work last let those with lower clocks go first."""
         self.irqs_off_max_ns = 0.0
 
     def go(

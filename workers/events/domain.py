@@ -252,6 +252,7 @@ class Domain(Clocks):
                     return found[0], now
             if heap[0][0] < now + self.iova_slab_ns:
                 yield now + self.iova_slab_ns
+            self.asked_ns = now + self.iova_slab_ns
             iova, now = self._search(cpu, now, size_class, low)
             if iova is not None or not low:
                 return iova, now

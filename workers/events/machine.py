@@ -7,48 +7,29 @@ is one event: a burst's unmaps up to a full ring, a run of maps from its magazin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from heapq import heapify, heappush
+from heapq import heappush
 from itertools import islice
 from math import ceil, inf
 from random import Random
 from typing import Any
 
-from workers.events.clocks import NOBODY, Ring, Steps
+from workers.events.clocks import Steps
 from workers.events.counters import counters
-from workers.events.domain import Domain, Rcache
-from workers.hazard import LONG_STAY_S
-from workers.results import rearm_jiffies
+from workers.events.domain import Rcache
+from workers.events.flush_queue import FlushQueue
 from workers.schema import FQ_SLOTS
 from workers.state import ALIGNED_SPREAD_NS
 
 
-class Machine(Domain):
+class Machine(FlushQueue):
     """A completed scenario, its DEPOT_COLUMNS, and each active CPU's first burst as a share of the spread."""
 
     def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any], phases: list[float]) -> None:
         super().__init__(scenario, depot)
-        self.scenario, self.phases = scenario, phases
-        self.cpus, self.active = scenario["cpus"], scenario["active_cpus"]
-        self.tick_ns = 1e9 / scenario["hz"]
-        self.timer_jiffies = int(rearm_jiffies(scenario["hz"]))
+        self.phases = phases
         self.horizon_ns = 1e9 * scenario["horizon_s"]
         self.random = Random(scenario["seed"])
-        self.in_flight: list[list[int]] = [[] for _ in range(self.active)]
-        self.unmap_ns, self.cached_map_ns = scenario["unmap_ns"], self.map_ns + self.local_ns
-        self.rings = [Ring() for _ in range(self.active)]
-        self.runs: dict[int, tuple[float, int]] = {}
-        """CPUs that gave way after a run of unmaps: when the first of them was in the ring, and how many there are."""
-        self.epoch = 0
-        self.timer_on = False
-        self.timer_cpu = self.running_cpu = self.last_timer_cpu = NOBODY
-        self.timer_due_ns = inf
-        self.ops = self.flushes = self.drained_locally = self.drained_by_timer = 0
-        self.softirq_since_ns: float | None = None
-        self.callback_since_ns: float | None = None
-        self.callbacks: list[tuple[float, float]] = []
-        """(start, duration) of each finished callback, in order."""
-        self.stay_max_ns = self.long_stays_ns = 0.0
-        self.long_stays = 0
+        self.cached_map_ns = self.map_ns + self.local_ns
 
     def run(self, look: Callable[[float], float] | None = None) -> dict[str, Any]:
         """Fills, runs to the horizon; what ``workers.results.finish`` needs of one row. ``look``: see Clocks.go."""
@@ -93,9 +74,9 @@ class Machine(Domain):
         now, next_ns = 0.0, first_ns
         while True:
             wake_ns = min(next_ns, self.timer_due_ns) if self.timer_cpu == cpu else next_ns
-            if now < wake_ns:
-                now = wake_ns
-            yield now
+            if now < wake_ns or now >= self.horizon_ns:  # one that is behind goes on at once
+                now = self.asked_ns = max(now, wake_ns)
+                yield now
             if self.timer_cpu == cpu:
                 now = yield from self._softirq(cpu, now)
             if now >= next_ns:
@@ -123,6 +104,7 @@ class Machine(Domain):
                 now = yield from self._softirq(cpu, now)
             if not mine:
                 break
+            first = mine.pop(0)
             now += unmap_ns
             if self.heap[0][0] < now:
                 yield now
@@ -133,56 +115,42 @@ class Machine(Domain):
             if len(ring.iovas) >= FQ_SLOTS:
                 now = yield from self._free_ring(ring, cpu, self._flush(now))
             self.irqs_were_off(now - asked)
-            some = min(left, len(mine), FQ_SLOTS - len(ring.iovas))
+            some = min(left, 1 + len(mine), FQ_SLOTS - len(ring.iovas))
             if self.timer_cpu == cpu:
                 some = min(some, max(ceil((self.timer_due_ns - now) / each_ns), 0) + 1)
             ring.epoch = self.epoch
-            ring.iovas += mine[:some]
-            del mine[:some]
+            ring.iovas += [first, *mine[: some - 1]]
+            del mine[: some - 1]
             if not self.timer_on:
                 self._arm_timer(cpu, now)
             self._leave_ring(ring, now)
             self.ops += some
             left -= some
-            first_ns = now
+            first_ns = self.asked_ns = now
             now += (some - 1) * each_ns
-            if self.heap[0][0] < now:
-                self.runs[cpu] = first_ns, some
-                yield now
-                if self.runs.pop(cpu, None) is None:
-                    left += some - ring.kept
-                    now = first_ns + (ring.kept - 1) * each_ns
+            if some > 1:
+                asked = now - self.local_ns  # the last one, for the ring
+                if self.heap[0][0] < asked:
+                    self.runs[cpu] = first_ns, some
+                    yield asked
+                    if self.runs.pop(cpu, None) is None:
+                        left += some - ring.kept
+                        now = first_ns + (ring.kept - 1) * each_ns
+                self.asked_ns = asked
         return now
-
-    def _cut_runs(self, now: float) -> None:
-        """Takes back the unmaps of a run that come after a flush at ``now``: the next of them finds its ring drained
-        or to be drained."""
-        each_ns = self.unmap_ns + self.local_ns
-        clocks = {}
-        for cpu, (first_ns, some) in self.runs.items():
-            kept = max(ceil((now - first_ns - self.unmap_ns) / each_ns), 0) + 1
-            if kept < some:
-                ring = self.rings[cpu]
-                self.in_flight[cpu][:0] = ring.iovas[kept - some :]
-                del ring.iovas[kept - some :]
-                ring.kept = kept
-                self.ops -= some - kept
-                clocks[cpu] = first_ns + (kept - 1) * each_ns
-        if clocks:
-            for cpu in clocks:
-                del self.runs[cpu]
-            self.heap[:] = [(clocks.get(cpu, clock), cpu) for clock, cpu in self.heap]
-            heapify(self.heap)
 
     def _map_burst(self, cpu: int, now: float) -> Steps:
         """Maps as many again, for the CPU that will unmap them; a run from the magazines is one event, a miss too."""
-        target = self.in_flight[(cpu + self.scenario["free_cpu_shift"]) % self.active]
+        target_cpu = (cpu + self.scenario["free_cpu_shift"]) % self.active
+        target = self.in_flight[target_cpu]
         most = 2 * self.scenario["in_flight"]
         draws = self._draw(self.scenario["unmap_burst"])
         while draws:
             if self.timer_cpu == cpu:
                 now = yield from self._softirq(cpu, now)
             room = most - len(target)
+            if target_cpu in self.runs:
+                room -= self._still_mapped(target_cpu)
             if room <= 0:
                 break
             rcache = self.rcache_of[draws[-1]]
@@ -220,79 +188,3 @@ class Machine(Domain):
             self.cached_pages -= self.tree.sizes[size_class]
             now += each_ns
         return iovas, now
-
-    # --- rings and timer ---
-
-    def _flush(self, now: float) -> float:
-        self.epoch += 1
-        self.flushes += 1
-        self._cut_runs(now)
-        return now + self.scenario["iotlb_flush_ns"]
-
-    def _enter_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
-        if ring.busy:
-            ring.waiter = cpu
-            yield None
-        return self.enter(ring, cpu, now)
-
-    def _leave_ring(self, ring: Ring, now: float) -> None:
-        ring.free_ns = now
-        if ring.waiter != NOBODY:
-            heappush(self.heap, (now + self.handover_ns, ring.waiter))
-            ring.waiter = NOBODY
-
-    def _free_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
-        """fq_ring_free() of all entries; the ring stays locked meanwhile."""
-        iovas, ring.iovas = ring.iovas, []
-        ring.busy = True
-        if cpu == self.running_cpu:
-            self.drained_by_timer += len(iovas)
-            now = yield from self.free(cpu, now, iovas, self.scenario["fq_entry_remote_ns"])
-        else:
-            self.drained_locally += len(iovas)
-            now = yield from self.free(cpu, now, iovas, self.scenario["fq_entry_local_ns"])
-        ring.busy = False
-        return now
-
-    def _arm_timer(self, cpu: int, now: float) -> None:
-        """mod_timer(): while its callback runs the timer stays on that CPU."""
-        self.timer_on = True
-        self.timer_cpu = cpu if self.running_cpu == NOBODY else self.running_cpu
-        self.timer_due_ns = (now // self.tick_ns + self.timer_jiffies) * self.tick_ns
-
-    def _softirq(self, cpu: int, now: float) -> Steps:
-        """__run_timers(): the flush timer, again and again while it is due on this CPU."""
-        if now < self.timer_due_ns:
-            return now
-        since = self.softirq_since_ns = now
-        while self.timer_cpu == cpu and now >= self.timer_due_ns:
-            if self.heap[0][0] < now:
-                yield now
-            self.timer_cpu, self.running_cpu = NOBODY, cpu
-            started = self.callback_since_ns = now
-            now = yield from self._fq_flush_timeout(cpu, now)
-            self.callback_since_ns = None
-            self.running_cpu, self.last_timer_cpu = NOBODY, cpu
-            self.callbacks.append((started, now - started))
-            self.stay_max_ns = max(self.stay_max_ns, now - since)
-        self.softirq_since_ns = None
-        if now - since >= LONG_STAY_S * 1e9:
-            self.long_stays += 1
-            self.long_stays_ns += now - since
-        return now
-
-    def _fq_flush_timeout(self, cpu: int, now: float) -> Steps:
-        """One flush, then every possible CPU's ring into the rcache of this one."""
-        self.timer_on = False
-        now = self._flush(now)
-        for ring in self.rings:
-            if self.heap[0][0] < now:
-                yield now
-            asked = now
-            now = yield from self._enter_ring(ring, cpu, now)
-            if ring.iovas and ring.epoch < self.epoch:
-                now = yield from self._free_ring(ring, cpu, now)
-            self._leave_ring(ring, now)
-            self.irqs_were_off(now - asked)
-        idle_ns = self.local_ns if self.last_timer_cpu == cpu else self.remote_ns
-        return now + (self.cpus - self.active) * idle_ns
