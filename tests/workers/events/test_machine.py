@@ -68,6 +68,19 @@ def test_where_visits_cost_nothing_counts_are_the_twin_s_to_the_digit(change):
         assert ours[name][0] == pytest.approx(twin[name], rel=1e-9), name
 
 
+@pytest.mark.parametrize("shift", [0, 5])
+def test_behind_and_with_lists_that_run_empty_and_full_counts_are_the_twin_s_to_the_digit(shift):
+    """What a CPU sees of another's list while that one unmaps decides who maps. A ring's drain under way at the horizon
+    counts as a whole here, so iovas_drained_locally is left out."""
+    load = {"cpus": 12, "unmap_burst": 64, "in_flight": 64, "burst_period_us": 800.0, "iova_pages": "128"}
+    costs = {"rb_visit_ns": 0.0, "rb_insert_ns": 400.0, "rb_erase_ns": 400.0}
+    ours, twin = both(CALM | load | costs | {"free_cpu_shift": shift, "horizon_s": 0.03})
+    for name in (*SAME, "irqs_off_max_ms", "rbtree_lock_wait_max_us", "rbtree_lock_held_fraction"):
+        if name != "iovas_drained_locally":
+            assert ours[name][0] == pytest.approx(twin[name], rel=1e-9), name
+    assert ours["rbtree_lock_held_fraction"][0] > 0.5
+
+
 def test_a_mix_of_sizes_counts_what_the_twin_counts_up_to_its_draws():
     ours, twin = both(CALM | {"iova_pages": "1,8,64"})
     for name in ("ops_completed", "iovas_drained_by_timer", "iova_nodes_peak", "callback_mean_ms"):
