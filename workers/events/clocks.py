@@ -9,13 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from heapq import heappop, heappushpop
-from math import inf
+from math import ceil, inf
+from sys import maxsize
 from typing import Any
 
 NOBODY = -1
 
 Steps = Generator[float | None, None, Any]
 """A CPU at work: it yields its clock where it gives way, None where it waits for a ring."""
+
+
+def begun_within(span_ns: float, each_ns: float) -> int:
+    """How many operations of ``each_ns``, in a row, begin within ``span_ns``; a great many if they cost nothing."""
+    if span_ns <= 0.0:
+        return 0
+    return ceil(span_ns / each_ns) if each_ns and span_ns < inf else maxsize
 
 
 class Lock:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from heapq import heapify, heappush
-from math import ceil, inf
+from math import inf
 from typing import Any
 
-from workers.events.clocks import NOBODY, Ring, Steps
+from workers.events.clocks import NOBODY, Ring, Steps, begun_within
 from workers.events.domain import Domain
 from workers.hazard import LONG_STAY_S
 from workers.results import rearm_jiffies
@@ -46,8 +46,7 @@ class FlushQueue(Domain):
 
     def _done_of_run(self, first_ns: float, by_ns: float) -> int:
         """How many unmaps of a run, or of a longer one, have asked for the ring before ``by_ns``."""
-        each_ns = self.unmap_ns + self.local_ns
-        return max(ceil((by_ns - first_ns - self.unmap_ns) / each_ns), 0) + 1
+        return begun_within(by_ns - first_ns - self.unmap_ns, self.unmap_ns + self.local_ns) + 1
 
     def _cut_runs(self, now: float) -> None:
         """Takes back the unmaps of a run that come after a flush at ``now``: the next of them finds its ring drained

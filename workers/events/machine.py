@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from heapq import heappush
 from itertools import islice
-from math import ceil, inf
+from math import inf
 from random import Random
 from typing import Any
 
-from workers.events.clocks import Steps
+from workers.events.clocks import Steps, begun_within
 from workers.events.counters import counters
 from workers.events.domain import Rcache
 from workers.events.flush_queue import FlushQueue
@@ -117,7 +117,7 @@ class Machine(FlushQueue):
             self.irqs_were_off(now - asked)
             some = min(left, 1 + len(mine), FQ_SLOTS - len(ring.iovas))
             if self.timer_cpu == cpu:
-                some = min(some, max(ceil((self.timer_due_ns - now) / each_ns), 0) + 1)
+                some = min(some, begun_within(self.timer_due_ns - now, each_ns) + 1)
             ring.epoch = self.epoch
             ring.iovas += [first, *mine[: some - 1]]
             del mine[: some - 1]
@@ -173,9 +173,7 @@ class Machine(FlushQueue):
         until_ns = self.timer_due_ns if self.timer_cpu == cpu else inf
         loaded = rcache.loaded[cpu]
         if not self.mixed or not loaded or loaded[-1] >= self.usable_below:
-            most = 1 if self.mixed else min(room, len(draws))
-            if until_ns < inf:
-                most = min(most, ceil((until_ns - now) / each_ns))
+            most = 1 if self.mixed else min(room, len(draws), begun_within(until_ns - now, each_ns))
             iovas = self.pop(cpu, rcache, most, self.low_first)
             return iovas, now + len(iovas) * each_ns
         iovas = []

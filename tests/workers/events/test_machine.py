@@ -41,6 +41,7 @@ def both(row: dict) -> tuple[Columns, dict]:
         {"strict": True},
         {"unmap_burst": 257, "in_flight": 600, "cpus": 24},
         {"iova_pages": "64", "burst_period_us": 6000.0},
+        {"map_ns": 0.0, "unmap_ns": 0.0, "lock_local_ns": 0.0},
         {"fq_entry_remote_ns": 9000.0, "lock_remote_ns": 400.0, "iotlb_flush_ns": 20_000.0},
     ],
 )
