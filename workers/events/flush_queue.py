@@ -83,10 +83,16 @@ class FlushQueue(Domain):
         return now + self.scenario["iotlb_flush_ns"]
 
     def _enter_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
+        """spin_lock() of a ring, and fq_ring_free() of what a flush came after; the clock."""
+        if self.heap[0][0] < now:
+            yield now
         if ring.busy:
             ring.waiter = cpu
             yield None
-        return self.enter(ring, cpu, now)
+        now = self.enter(ring, cpu, now)
+        if ring.iovas and ring.epoch < self.epoch:
+            now = yield from self._free_ring(ring, cpu, now)
+        return now
 
     def _leave_ring(self, ring: Ring, now: float) -> None:
         ring.free_ns = now
@@ -140,12 +146,8 @@ class FlushQueue(Domain):
         self.timer_on = False
         now = self._flush(now)
         for ring in self.rings:
-            if self.heap[0][0] < now:
-                yield now
             asked = now
             now = yield from self._enter_ring(ring, cpu, now)
-            if ring.iovas and ring.epoch < self.epoch:
-                now = yield from self._free_ring(ring, cpu, now)
             self._leave_ring(ring, now)
             self.irqs_were_off(now - asked)
         idle_ns = self.local_ns if self.last_timer_cpu == cpu else self.remote_ns

@@ -106,12 +106,8 @@ class Machine(FlushQueue):
                 break
             first = mine.pop(0)
             now += unmap_ns
-            if self.heap[0][0] < now:
-                yield now
             asked = now
             now = yield from self._enter_ring(ring, cpu, now)
-            if ring.iovas and ring.epoch < self.epoch:
-                now = yield from self._free_ring(ring, cpu, now)
             if len(ring.iovas) >= FQ_SLOTS:
                 now = yield from self._free_ring(ring, cpu, self._flush(now))
             self.irqs_were_off(now - asked)
