@@ -54,7 +54,6 @@ class Domain(Clocks):
         self.tree = Tree(sizes, scenario["rb_visit_ns"], scenario["rb_insert_ns"], scenario["rb_erase_ns"])
         self.tree_lock = Lock()
         self.iova_slab_ns, self.magazine_slab_ns = scenario["iova_slab_ns"], scenario["magazine_slab_ns"]
-        self.map_ns = scenario["map_ns"]
         self.low_first = scenario["dma32_first"]
         self.bins = [rcache_bin(pages) for pages in sizes]
         self.weights = [weight for _, weight in classes]
@@ -78,68 +77,57 @@ class Domain(Clocks):
 
     # --- the tree, under iova_rbtree_lock ---
 
-    def _enter_tree(self, cpu: int, now: float) -> float:
-        """spin_lock(&iova_rbtree_lock): the clock inside. As ``enter``, written out: nothing is called more often."""
+    def _hold(self, cpu: int, asked: float, took_ns: float) -> float:
+        """iova_rbtree_lock, asked for at ``asked`` and held for ``took_ns``: the clock after it. As ``enter``, written
+        out: nothing is called more often."""
         lock = self.tree_lock
-        if lock.free_ns > now:
+        if lock.free_ns > asked:
             since = lock.free_ns + self.handover_ns
         else:
-            since = now + (self.local_ns if lock.last == cpu else self.remote_ns)
+            since = asked + (self.local_ns if lock.last == cpu else self.remote_ns)
         lock.last = cpu
-        wait = since - now
         self.acquisitions += 1
+        wait = since - asked
         self.wait_ns += wait
         if wait > self.wait_max_ns:
             self.wait_max_ns = wait
-        return since
+        lock.free_ns = done = since + took_ns
+        self.held_ns += took_ns
+        if done - asked > self.irqs_off_max_ns:
+            self.irqs_off_max_ns = done - asked
+        return done
 
-    def _leave_tree(self, asked: float, since: float, now: float) -> None:
-        self.tree_lock.free_ns = now
-        self.held_ns += now - since
-        if now - asked > self.irqs_off_max_ns:
-            self.irqs_off_max_ns = now - asked
-
-    def _search(self, cpu: int, now: float, size_class: int, below_4g: bool) -> tuple[int | None, float]:
-        """alloc_iova() of a CPU that has given way: the IOVA or None, and its clock."""
+    def search(self, cpu: int, asked: float, size_class: int, below_4g: bool) -> tuple[int | None, float]:
+        """alloc_iova() of a CPU that has given way, and asks for the lock now: the IOVA or None, and its clock."""
         tree = self.tree
-        asked = now + self.iova_slab_ns
-        since = self._enter_tree(cpu, asked)
-        self.structs += 1
-        if self.structs > self.structs_peak:
-            self.structs_peak = self.structs
+        if self.structs >= self.structs_peak:
+            self.structs_peak = self.structs + 1
         if below_4g and tree.sizes[size_class] >= tree.max32_alloc_size:
-            self._leave_tree(asked, since, since)
-            self.structs -= 1
-            return None, since + self.iova_slab_ns
-        iova, took = tree.allocate(size_class, below_4g)
-        now = since + took
-        self._leave_tree(asked, since, now)
+            return None, self._hold(cpu, asked, 0.0) + self.iova_slab_ns
+        iova, took_ns = tree.allocate(size_class, below_4g)
+        now = self._hold(cpu, asked, took_ns)
         if iova is None:
-            self.structs -= 1
             return None, now + self.iova_slab_ns
+        self.structs += 1
         return iova, now
 
     def _free_node(self, cpu: int, now: float, iova: int) -> float:
         """free_iova() of a CPU that has given way; its clock."""
         tree = self.tree
-        since = self._enter_tree(cpu, now)
-        done = since + tree.find_ns() + tree.erase_ns
+        took_ns = tree.find_ns() + tree.erase_ns
         tree.remove(iova)
-        self._leave_tree(now, since, done)
         self.structs -= 1
-        return done + self.iova_slab_ns
+        return self._hold(cpu, now, took_ns) + self.iova_slab_ns
 
     def free_magazine(self, cpu: int, now: float, iovas: list[int], pages: int) -> float:
         """iova_magazine_free_pfns() of a CPU that has given way: all in one hold of the lock; its clock."""
         tree = self.tree
-        since = self._enter_tree(cpu, now)
-        done = since + len(iovas) * (tree.find_ns() + tree.erase_ns + self.iova_slab_ns)
+        took_ns = len(iovas) * (tree.find_ns() + tree.erase_ns + self.iova_slab_ns)
         for iova in iovas:
             tree.remove(iova)
-        self._leave_tree(now, since, done)
         self.structs -= len(iovas)
         self.cached_pages -= pages * len(iovas)
-        return done + self.magazine_slab_ns
+        return self._hold(cpu, now, took_ns) + self.magazine_slab_ns
 
     # --- frees ---
 
@@ -206,7 +194,7 @@ class Domain(Clocks):
             rcache.loaded[cpu], rcache.prev[cpu] = prev, loaded
             rcache.poisoned[cpu] = None
             loaded = prev
-        if low and self.tree.lowest_high != self.tree.anchor:
+        if low and self.tree.high.lowest != self.tree.anchor:
             if rcache.poisoned[cpu] is loaded:
                 return []
             return self._pop_low(cpu, rcache, loaded, most)
@@ -218,52 +206,40 @@ class Domain(Clocks):
 
     def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[int], most: int) -> list[int]:
         """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
-        some: list[int] = []
-        while loaded and len(some) < most:
-            at, stop = len(loaded), max(len(loaded) - most + len(some), 0)
-            while at > stop and loaded[at - 1] < HIGH:
-                at -= 1
-            if at < len(loaded):
-                some += loaded[: at - 1 if at else None : -1]
-                del loaded[at:]
-                continue
-            for i in range(len(loaded) - 2, -1, -1):
+        some = loaded[-most:]
+        if max(some) < HIGH:
+            del loaded[-most:]
+            some.reverse()
+        else:
+            some = []
+            for i in range(len(loaded) - 1, -1, -1):  # above are high ones, also in the holes
                 if loaded[i] < HIGH:
                     some.append(loaded[i])
-                    loaded[i] = loaded.pop()
-                    break
+                    top = loaded.pop()
+                    if i < len(loaded):
+                        loaded[i] = top
+                    if len(some) == most:
+                        break
             else:
                 rcache.poisoned[cpu] = loaded
-                break
         self.cached_pages -= len(some) * rcache.pages
         return some
 
-    def map_missed(self, cpu: int, now: float, size_class: int) -> Steps:
-        """iommu_dma_alloc_iova() where the first look at the magazines found nothing: the IOVA and the clock."""
-        rcache = self.rcache_of[size_class]
-        heap, low = self.heap, self.low_first
-        while True:
-            if rcache and not rcache.loaded[cpu]:
-                if heap[0][0] < now:
-                    yield now
-                now = self._refill(cpu, now, rcache)
-                found = self.pop(cpu, rcache, 1, low) if rcache.loaded[cpu] else []
-                if found:
-                    return found[0], now
-            if heap[0][0] < now + self.iova_slab_ns:
-                yield now + self.iova_slab_ns
-            self.asked_ns = now + self.iova_slab_ns
-            iova, now = self._search(cpu, now, size_class, low)
-            if iova is not None or not low:
-                return iova, now
-            low = False
-            if rcache:
-                now += self.local_ns
-                found = self.pop(cpu, rcache, 1, low)
-                if found:
-                    return found[0], now
+    def may_pop(self, cpu: int, rcache: Rcache) -> bool:
+        """Whether a first attempt may find something in a CPU's own magazines."""
+        loaded = rcache.loaded[cpu]
+        return rcache.poisoned[cpu] is not loaded if loaded else bool(rcache.prev[cpu])
 
-    def _refill(self, cpu: int, now: float, rcache: Rcache) -> float:
+    def pop_one(self, cpu: int, rcache: Rcache, low: bool) -> int | None:
+        """As ``pop``, one."""
+        loaded = rcache.loaded[cpu]
+        if loaded and (not low or loaded[-1] < HIGH):
+            self.cached_pages -= rcache.pages
+            return loaded.pop()
+        found = self.pop(cpu, rcache, 1, low)
+        return found[0] if found else None
+
+    def refill(self, cpu: int, now: float, rcache: Rcache) -> float:
         """Both magazines of a CPU that has given way are empty: the newest of the depot replaces ``loaded``, if there
         is one; its clock."""
         now = self.enter(rcache.lock, cpu, now)

@@ -68,7 +68,7 @@ class FlushQueue(Domain):
             self.heap[:] = [(clocks.get(cpu, clock), cpu) for clock, cpu in self.heap]
             heapify(self.heap)
 
-    def _still_mapped(self, cpu: int) -> int:
+    def still_mapped(self, cpu: int) -> int:
         """IOVAs of a CPU's run that it has not begun to unmap, as the CPU at work sees it: it takes the next one before
         it asks for the ring."""
         first_ns, some = self.runs[cpu]
@@ -119,7 +119,7 @@ class FlushQueue(Domain):
         self.timer_cpu = cpu if self.running_cpu == NOBODY else self.running_cpu
         self.timer_due_ns = (now // self.tick_ns + self.timer_jiffies) * self.tick_ns
 
-    def _softirq(self, cpu: int, now: float) -> Steps:
+    def softirq(self, cpu: int, now: float) -> Steps:
         """__run_timers(): the flush timer, again and again while it is due on this CPU."""
         if now < self.timer_due_ns:
             return now

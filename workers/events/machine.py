@@ -8,28 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from heapq import heappush
-from itertools import islice
-from math import inf
-from random import Random
 from typing import Any
 
 from workers.events.clocks import Steps, begun_within
 from workers.events.counters import counters
-from workers.events.domain import Rcache
-from workers.events.flush_queue import FlushQueue
+from workers.events.maps import Maps
 from workers.schema import FQ_SLOTS
 from workers.state import ALIGNED_SPREAD_NS
 
 
-class Machine(FlushQueue):
+class Machine(Maps):
     """A completed scenario, its DEPOT_COLUMNS, and each active CPU's first burst as a share of the spread."""
 
     def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any], phases: list[float]) -> None:
         super().__init__(scenario, depot)
         self.phases = phases
         self.horizon_ns = 1e9 * scenario["horizon_s"]
-        self.random = Random(scenario["seed"])
-        self.cached_map_ns = self.map_ns + self.local_ns
 
     def run(self, look: Callable[[float], float] | None = None) -> dict[str, Any]:
         """Fills, runs to the horizon; what ``workers.results.finish`` needs of one row. ``look``: see Clocks.go."""
@@ -50,7 +44,7 @@ class Machine(FlushQueue):
         tree = self.tree
         for _ in range(self.scenario["in_flight"]):
             for mine in self.in_flight:
-                size_class = self._draw(1)[0]
+                size_class = self.draw(1)[0]
                 iova = None
                 if self.low_first and tree.sizes[size_class] < tree.max32_alloc_size:
                     iova, _ = tree.allocate(size_class, True)
@@ -61,10 +55,6 @@ class Machine(FlushQueue):
         self.tree_lock.last = self.active - 1
         self.structs = self.structs_peak = tree.nodes
         tree.inserts = tree.erases = tree.walk_steps = 0
-
-    def _draw(self, number: int) -> list[int]:
-        """Size classes of ``number`` maps, the first one last."""
-        return self.random.choices(self.classes, self.weights, k=number)[::-1] if self.mixed else [0] * number
 
     # --- the workload ---
 
@@ -78,10 +68,10 @@ class Machine(FlushQueue):
                 now = self.asked_ns = max(now, wake_ns)
                 yield now
             if self.timer_cpu == cpu:
-                now = yield from self._softirq(cpu, now)
+                now = yield from self.softirq(cpu, now)
             if now >= next_ns:
                 now = yield from self._unmap_burst(cpu, now)
-                now = yield from self._map_burst(cpu, now)
+                now = yield from self.map_burst(cpu, now, (cpu + self.scenario["free_cpu_shift"]) % self.active)
                 next_ns = max(next_ns + period_ns, now)
 
     def _unmap_burst(self, cpu: int, now: float) -> Steps:
@@ -101,7 +91,7 @@ class Machine(FlushQueue):
         each_ns = unmap_ns + self.local_ns
         while left:
             if self.timer_cpu == cpu:
-                now = yield from self._softirq(cpu, now)
+                now = yield from self.softirq(cpu, now)
             if not mine:
                 break
             first = mine.pop(0)
@@ -134,51 +124,3 @@ class Machine(FlushQueue):
                         now = first_ns + (ring.kept - 1) * each_ns
                 self.asked_ns = asked
         return now
-
-    def _map_burst(self, cpu: int, now: float) -> Steps:
-        """Maps as many again, for the CPU that will unmap them; a run from the magazines is one event, a miss too."""
-        target_cpu = (cpu + self.scenario["free_cpu_shift"]) % self.active
-        target = self.in_flight[target_cpu]
-        most = 2 * self.scenario["in_flight"]
-        draws = self._draw(self.scenario["unmap_burst"])
-        while draws:
-            if self.timer_cpu == cpu:
-                now = yield from self._softirq(cpu, now)
-            room = most - len(target)
-            if target_cpu in self.runs:
-                room -= self._still_mapped(target_cpu)
-            if room <= 0:
-                break
-            rcache = self.rcache_of[draws[-1]]
-            iovas: list[int] = []
-            if rcache:
-                iovas, now = self._map_cached(cpu, now, rcache, draws, room)
-            if not iovas:
-                now += self.cached_map_ns if rcache else self.map_ns
-                iova, now = yield from self.map_missed(cpu, now, draws[-1])
-                iovas = [iova]
-            target.extend(iovas)
-            self.ops += len(iovas)
-            del draws[-len(iovas) :]
-        return now
-
-    def _map_cached(self, cpu: int, now: float, rcache: Rcache, draws: list[int], room: int) -> tuple[list[int], float]:
-        """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
-        due; its clock. ``rcache``: of the first one's size."""
-        each_ns = self.cached_map_ns
-        until_ns = self.timer_due_ns if self.timer_cpu == cpu else inf
-        loaded = rcache.loaded[cpu]
-        if not self.mixed or not loaded or loaded[-1] >= self.usable_below:
-            most = 1 if self.mixed else min(room, len(draws), begun_within(until_ns - now, each_ns))
-            iovas = self.pop(cpu, rcache, most, self.low_first)
-            return iovas, now + len(iovas) * each_ns
-        iovas = []
-        tops = [other.loaded[cpu] if other else [] for other in self.rcache_of]
-        for size_class in islice(reversed(draws), room):
-            loaded = tops[size_class]
-            if not loaded or loaded[-1] >= self.usable_below or now >= until_ns:
-                break
-            iovas.append(loaded.pop())
-            self.cached_pages -= self.tree.sizes[size_class]
-            now += each_ns
-        return iovas, now

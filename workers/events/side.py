@@ -47,20 +47,31 @@ class Side:
         c = bisect_right(self.firsts, iova) - 1 if iova >= self.firsts[0] else 0
         return c, bisect_left(self.chunks[c].iovas, iova)
 
-    def top_place(self) -> tuple[int, int]:
-        return len(self.chunks) - 1, len(self.chunks[-1].iovas) - 1
+    def take(self, start: int, size_class: int, floor: int) -> tuple[int | None, int, int]:
+        """Maps an IOVA of the class at the highest aligned gap from ``start`` down to pfn ``floor``: the new one (None:
+        no room), the one above it, and how many were looked at, ``start`` and one below the floor included."""
+        c, i, steps = self._search(*self.place(start), size_class, self._stop(size_class, floor))
+        if c < 0:
+            return None, start, steps
+        above = self.chunks[c].iovas[i]
+        return self._insert_below(c, i, size_class), above, steps
+
+    @property
+    def lowest(self) -> int:
+        """The lowest IOVA, the top if there is none."""
+        return self.firsts[0]
 
     def rank(self, iova: int) -> int:
         """How many IOVAs are below it."""
         c, i = self.place(iova)
         return sum(len(chunk.iovas) for chunk in self.chunks[:c]) + i
 
-    def stop(self, size_class: int, floor: int) -> int:
+    def _stop(self, size_class: int, floor: int) -> int:
         """IOVAs below this have no room for the class below them at pfn ``floor`` or above, whatever is there."""
         size, mask = self.shapes[size_class]
         return size - (-floor & mask) << CLASS_BITS
 
-    def search(self, c: int, i: int, size_class: int, stop: int) -> tuple[int, int, int]:
+    def _search(self, c: int, i: int, size_class: int, stop: int) -> tuple[int, int, int]:
         """From place (c, i) down to the first IOVA with room for the class below: its place, and how many were looked
         at. Chunk -1: one below ``stop`` was reached."""
         chunks, firsts, classes = self.chunks, self.firsts, len(self.shapes)
@@ -82,7 +93,7 @@ class Side:
             i = len(chunks[c].iovas) - 1
         return -1, 0, steps
 
-    def insert_below(self, c: int, i: int, size_class: int) -> int:
+    def _insert_below(self, c: int, i: int, size_class: int) -> int:
         """Puts an IOVA of the class right below the one at place (c, i), where it fits; the new one."""
         size, mask = self.shapes[size_class]
         chunk = self.chunks[c]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import log2
 
 from workers.events.side import CLASS, CLASS_BITS, Side
+from workers.events.slots import Slots
 from workers.schema import PFNS_BELOW_4G
 
 START_PFN = 1
@@ -25,23 +26,22 @@ NEWEST_INSERT_VISITS = 1.0
 """The same where that was the last one inserted on its side of 4 GiB: as a rule nothing is below it in the tree."""
 
 
+def _side(sizes: Sequence[int], floor: int, limit: int) -> Side | Slots:
+    return Side(sizes, floor, limit) if len(sizes) > 1 else Slots(sizes[0], limit)
+
+
 class Tree:
     """The IOVAs, of classes of ascending ``sizes`` in pages, the cached ones, and counters; costs in ns."""
 
     def __init__(self, sizes: Sequence[int], visit_ns: float, insert_ns: float, erase_ns: float) -> None:
         self.sizes, self.visit_ns, self.insert_ns = sizes, visit_ns, insert_ns
         self.erase_ns = 2 * visit_ns + erase_ns
-        self.low = Side(sizes, START_PFN, PFNS_BELOW_4G)
-        self.high = Side(sizes, PFNS_BELOW_4G, LIMIT_48BIT)
+        self.low = _side(sizes, START_PFN, PFNS_BELOW_4G)
+        self.high = _side(sizes, PFNS_BELOW_4G, LIMIT_48BIT)
         self.anchor = self.cached = self.cached32 = self.newest = self.newest32 = self.high.top
         self.max32_alloc_size = PFNS_BELOW_4G
         self.nodes = 0
         self.inserts = self.erases = self.walk_steps = 0
-
-    @property
-    def lowest_high(self) -> int:
-        """The lowest IOVA above 4 GiB, the anchor if there is none."""
-        return self.high.firsts[0]
 
     def find_ns(self) -> float:
         """Mean cost of finding a node by its pfn."""
@@ -52,31 +52,30 @@ class Tree:
 
         A search that gets to the bottom begins once more at the limit and ends where it began.
         """
-        side = self.low if below_4g else self.high
-        start = self.cached32 if below_4g else self.cached
         passed = 0
-        if below_4g and start >= HIGH:  # what was mapped above since it was cached
-            passed = self.high.rank(start)
-            c, i = side.top_place()
+        if below_4g:
+            side, start = self.low, self.cached32
+            if start >= HIGH:  # what was mapped above since it was cached
+                passed, start = self.high.rank(start), side.top
         else:
-            c, i = side.place(start)
-        c, i, steps = side.search(c, i, size_class, side.stop(size_class, START_PFN))
+            side, start = self.high, self.cached
+        new, above, steps = side.take(start, size_class, START_PFN)
         steps += passed
         visits = 1.0 + steps
-        floor = (start >> CLASS_BITS) + side.last_page[start & CLASS] + 1
-        if c < 0 and floor < PFNS_BELOW_4G:
-            c, i, more = side.search(*side.top_place(), size_class, side.stop(size_class, floor))
-            visits += more + log2(self.nodes + 1.0)
-            steps += more
+        if new is None:
+            start = self.cached32 if below_4g else self.cached
+            floor = (start >> CLASS_BITS) + self.sizes[start & CLASS]
+            if floor < PFNS_BELOW_4G:
+                new, above, more = side.take(side.top, size_class, floor)
+                visits += more + log2(self.nodes + 1.0)
+                steps += more
         self.walk_steps += steps
-        if c < 0:
+        if new is None:
             self.max32_alloc_size = self.sizes[size_class]
             return None, visits * self.visit_ns
-        above = side.chunks[c].iovas[i]
         if above == self.low.top:
-            above = self.lowest_high
+            above = self.high.lowest
         visits += NEWEST_INSERT_VISITS if above in (self.newest, self.newest32) else INSERT_VISITS
-        new = side.insert_below(c, i, size_class)
         if below_4g:
             self.cached32 = self.newest32 = new
         else:
@@ -90,7 +89,7 @@ class Tree:
         if iova < HIGH:
             above = self.low.remove(iova)
             if above == self.low.top:
-                above = self.lowest_high
+                above = self.high.lowest
             moves = iova >= self.cached32
         else:
             above = self.high.remove(iova)

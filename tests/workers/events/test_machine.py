@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.workers.mapped import iovas_of
 from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.domain import OVERSIZE
@@ -148,7 +149,7 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
     # what a CPU holds in its hands as the horizon comes: entries it frees, a map or a free that waits for the lock
     most_in_hands = machine.active * (row["unmap_burst"] if row.get("strict") else FQ_SLOTS)
     assert 0 <= tree.nodes - len(kept) <= most_in_hands
-    assert set(kept) <= {iova for side in (tree.low, tree.high) for chunk in side.chunks for iova in chunk.iovas}
+    assert set(kept) <= {*iovas_of(tree.low), *iovas_of(tree.high)}
     assert all(len(ring.iovas) <= FQ_SLOTS for ring in machine.rings)
     assert counted["ops_completed"] >= 0
     assert not any(np.isnan(value) for value in counted.values())

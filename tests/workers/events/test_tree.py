@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.workers.mapped import iovas_of
 from workers.events import side
 from workers.events.side import CLASS, CLASS_BITS, Side
+from workers.events.slots import Slots
 from workers.events.tree import LIMIT_48BIT, START_PFN, Tree
 from workers.reference.flush_queue import DmaDomain
 from workers.reference.kernels import KERNELS
@@ -24,11 +26,6 @@ FAR_BELOW = -(1 << 60)
 def pfn(iova: int | None) -> int:
     """0 for none."""
     return (iova or 0) >> CLASS_BITS
-
-
-def iovas_of(one: Side) -> list[int]:
-    """Ascending, without the top."""
-    return [iova for chunk in one.chunks for iova in chunk.iovas][:-1]
 
 
 def searched(tree: Tree, size: int, below_4g: bool) -> tuple[int, int]:
@@ -55,14 +52,18 @@ def searched(tree: Tree, size: int, below_4g: bool) -> tuple[int, int]:
     return found, steps + more
 
 
-def check_side(one: Side) -> None:
+def check_side(one: Side | Slots) -> None:
     every = [*iovas_of(one), one.top]
     assert every == sorted(set(every))
+    assert one.lowest == every[0]
+    assert [one.rank(iova) for iova in every] == list(range(len(every)))
+    if isinstance(one, Slots):
+        assert not one.used[-1]
+        return
     assert one.firsts == [chunk.iovas[0] for chunk in one.chunks]
     for below, above in zip([one.bottom, *every], every, strict=False):
         c, i = one.place(above)
         assert one.chunks[c].iovas[i] == above
-        assert one.rank(above) == every.index(above)
         end = pfn(below) + one.last_page[below & CLASS]
         assert one.chunks[c].fits[i] == sum((pfn(above) - size & mask) > end for size, mask in one.shapes)
     assert all(len(chunk.iovas) == len(chunk.fits) <= side.LARGEST_CHUNK for chunk in one.chunks)
@@ -125,14 +126,34 @@ def test_pfns_steps_and_costs_are_those_of_the_twin(sizes):
     assert tree.find_ns() * tree.erases / 12.0 == pytest.approx(twin.find_visits, rel=0.15)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from((1, 5, 32, 1000, 1 << 14)), st.sampled_from((0.3, 0.48)))
+def test_one_size_in_slots_is_as_any_sizes_in_chunks(seed, size, freed):
+    rng = random.Random(seed)
+    slots, any_size = Slots(size, PFNS_BELOW_4G), Side((size,), START_PFN, PFNS_BELOW_4G)
+    mapped = []
+    for _ in range(500):
+        if mapped and rng.random() < freed:
+            iova = mapped.pop(rng.randrange(len(mapped)))
+            assert slots.remove(iova) == any_size.remove(iova)
+        else:
+            start = rng.choice([*mapped, slots.top])
+            floor = rng.choice([START_PFN, pfn(start) // 2])
+            found = slots.take(start, 0, floor)
+            assert found == any_size.take(start, 0, floor)
+            if found[0] is not None:
+                mapped.append(found[0])
+    assert iovas_of(slots) == iovas_of(any_size) == sorted(mapped)
+
+
 def test_above_4_gib_a_search_begins_at_its_own_cached_node():
     tree = Tree((1,), 12.0, 40.0, 40.0)
     high, _ = tree.allocate(0, False)
     low, _ = tree.allocate(0, True)
     assert (pfn(high), pfn(low)) == (LIMIT_48BIT - 1, PFNS_BELOW_4G - 1)
-    assert (tree.cached, tree.cached32, tree.lowest_high) == (high, low, high)
+    assert (tree.cached, tree.cached32, tree.high.lowest) == (high, low, high)
     tree.remove(high)
-    assert tree.cached == tree.lowest_high == tree.anchor
+    assert tree.cached == tree.high.lowest == tree.anchor
 
 
 def test_a_failed_search_passes_every_node_and_is_remembered_until_something_above_is_freed():

@@ -1,0 +1,113 @@
+"""Maps of the CPUs: rows of them from a CPU's own magazines, and rows that miss there and go to the tree.
+
+Source: drivers/iommu/dma-iommu.c (5.15), iommu_dma_alloc_iova(); drivers/iommu/iova.c, alloc_iova_fast().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from math import inf
+from random import Random
+from typing import Any
+
+from workers.events.clocks import Steps, begun_within
+from workers.events.domain import Rcache
+from workers.events.flush_queue import FlushQueue
+
+
+class Maps(FlushQueue):
+    """Of one scenario under one depot (both as plain values by column name)."""
+
+    def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any]) -> None:
+        super().__init__(scenario, depot)
+        self.random = Random(scenario["seed"])
+        self.map_ns = scenario["map_ns"]
+        self.cached_map_ns = self.map_ns + self.local_ns
+        self.most_in_flight = 2 * scenario["in_flight"]
+
+    def draw(self, number: int) -> list[int]:
+        """Size classes of ``number`` maps, the first one last."""
+        return self.random.choices(self.classes, self.weights, k=number)[::-1] if self.mixed else [0] * number
+
+    def map_burst(self, cpu: int, now: float, target_cpu: int) -> Steps:
+        """Maps as many as a burst unmaps, for ``target_cpu`` to unmap them; the clock."""
+        target = self.in_flight[target_cpu]
+        draws = self.draw(self.scenario["unmap_burst"])
+        while draws:
+            if self.timer_cpu == cpu:
+                now = yield from self.softirq(cpu, now)
+            room = self.most_in_flight - len(target)
+            if target_cpu in self.runs:
+                room -= self.still_mapped(target_cpu)
+            if room <= 0:
+                break
+            rcache = self.rcache_of[draws[-1]]
+            iovas: list[int] = []
+            if rcache:
+                iovas, now = self._map_cached(cpu, now, rcache, draws, room)
+            if iovas:
+                target.extend(iovas)
+                self.ops += len(iovas)
+                del draws[-len(iovas) :]
+            else:
+                now = yield from self._map_missed(cpu, now, draws, target_cpu)
+        return now
+
+    def _map_cached(self, cpu: int, now: float, rcache: Rcache, draws: list[int], room: int) -> tuple[list[int], float]:
+        """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
+        due; its clock. ``rcache``: of the first one's size."""
+        each_ns = self.cached_map_ns
+        until_ns = self.timer_due_ns if self.timer_cpu == cpu else inf
+        loaded = rcache.loaded[cpu]
+        if not self.mixed or not loaded or loaded[-1] >= self.usable_below:
+            most = 1 if self.mixed else min(room, len(draws), begun_within(until_ns - now, each_ns))
+            iovas = self.pop(cpu, rcache, most, self.low_first)
+            return iovas, now + len(iovas) * each_ns
+        iovas = []
+        tops = [other.loaded[cpu] if other else [] for other in self.rcache_of]
+        for size_class in islice(reversed(draws), room):
+            loaded = tops[size_class]
+            if not loaded or loaded[-1] >= self.usable_below or now >= until_ns:
+                break
+            iovas.append(loaded.pop())
+            self.cached_pages -= self.tree.sizes[size_class]
+            now += each_ns
+        return iovas, now
+
+    def _map_missed(self, cpu: int, now: float, draws: list[int], target_cpu: int) -> Steps:
+        """The first of ``draws``, which the CPU's magazines did not serve, and those after it that they do not serve
+        either, while nothing has to be looked at in between; the clock."""
+        target, heap = self.in_flight[target_cpu], self.heap
+        low_first, slab_ns = self.low_first, self.iova_slab_ns
+        while True:
+            size_class = draws.pop()
+            rcache = self.rcache_of[size_class]
+            now += self.cached_map_ns if rcache else self.map_ns
+            low, iova = low_first, None
+            while iova is None:
+                if rcache and not rcache.loaded[cpu]:
+                    if heap[0][0] < now:
+                        yield now
+                    now = self.refill(cpu, now, rcache)
+                    if rcache.loaded[cpu]:
+                        iova = self.pop_one(cpu, rcache, low)
+                        if iova is not None:
+                            break
+                asked = now + slab_ns
+                if heap[0][0] < asked:
+                    yield asked
+                self.asked_ns = asked
+                iova, now = self.search(cpu, asked, size_class, low)
+                if iova is None and low:
+                    low = False
+                    if rcache:
+                        now += self.local_ns
+                        iova = self.pop_one(cpu, rcache, low)
+            target.append(iova)
+            self.ops += 1
+            if not draws or self.timer_cpu == cpu or len(target) >= self.most_in_flight or target_cpu in self.runs:
+                return now
+            rcache = self.rcache_of[draws[-1]]
+            if rcache and self.may_pop(cpu, rcache):
+                return now
