@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workers.packing import lost_pages
 from workers.results import rearm_jiffies
 from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
@@ -41,6 +42,7 @@ class Params:
     oversize: np.ndarray
     slot_pages: np.ndarray  # address space an IOVA occupies: its size rounded up to its alignment
     room_below_4g_pages: np.ndarray  # (lanes,)
+    lost_pages: np.ndarray  # (lanes,) left free above an IOVA, in the mean, for its alignment
     # depot
     is_list: np.ndarray
     capacity: np.ndarray
@@ -67,6 +69,11 @@ class Params:
 def rounded_pages(pages: int) -> int:
     """Size an IOVA takes in the rcache and the tree: below 32 pages a power of two (iommu_dma_alloc_iova)."""
     return 1 << (pages - 1).bit_length() if pages < RCACHE_MAX_PAGES else pages
+
+
+def aligned_pages(pages: int) -> int:
+    """Address space an IOVA of ``pages`` occupies."""
+    return 1 << (pages - 1).bit_length()
 
 
 def size_classes(text: str) -> list[tuple[int, float]]:
@@ -111,6 +118,7 @@ def from_columns(scenarios: Columns) -> Params:
         oversize=pages > RCACHE_MAX_PAGES,
         slot_pages=slot,
         room_below_4g_pages=((np.floor(PFNS_BELOW_4G / slot) - 1.0) * slot).max(0),
+        lost_pages=np.array([lost_pages(tuple((aligned_pages(size), w) for size, w in mix)) for mix in mixes]),
         is_list=scenarios["depot_kind"] == "list",
         capacity=scenarios["depot_capacity"].astype(float),
         trim_threshold=scenarios["trim_threshold"].astype(float),

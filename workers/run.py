@@ -50,20 +50,22 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
     the column ``delicate`` is true, and its counters mean nothing.
     """
     rows = len(scenarios["cpus"])
-    left = np.zeros(rows, bool) if watch else delicate.from_the_start(params.from_columns(scenarios))
+    may_leave = np.zeros(rows, bool) if watch else delicate.affordable(scenarios)
+    left = may_leave & delicate.from_the_start(params.from_columns(scenarios))
     done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf), left)
     classes = np.array([len(params.size_classes(text)) for text in scenarios["iova_pages"]])
     for number in np.unique(classes[~left]):
-        _run_batch(scenarios, np.flatnonzero((classes == number) & ~left), done, watch)
+        _run_batch(scenarios, np.flatnonzero((classes == number) & ~left), may_leave, done, watch)
     return _columns(done, 1e9 * scenarios["horizon_s"], scenarios["cpus"])
 
 
-def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watch | None) -> None:
+def _run_batch(
+    scenarios: Columns, queue: np.ndarray, may_leave: np.ndarray, done: Counted, watch: Watch | None
+) -> None:
     s, p = _begin(scenarios, queue[:WIDTH])
     queue = queue[WIDTH:]
     while p.lanes:
         running = np.ones(p.lanes, bool)
-        affordable = delicate.affordable(p)
         while running.mean() >= FEWER:
             s = step(s, p)
             if watch:
@@ -71,7 +73,7 @@ def _run_batch(scenarios: Columns, queue: np.ndarray, done: Counted, watch: Watc
             else:
                 _foretell(s, p, running, done)
             over = running & (s.lane_now_ns >= p.horizon_ns)
-            left = running & affordable & delicate.found(s, p) if not watch else np.zeros_like(over)
+            left = running & may_leave[s.lane_id] & delicate.found(s, p)
             if (over | left).any():
                 _collect(s, p, over, done)
                 done.delicate[s.lane_id[left]] = True

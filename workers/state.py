@@ -8,7 +8,7 @@ in float64, times are ns.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -128,12 +128,12 @@ def initial(p: Params) -> State:
     rows, lanes, classes = len(p.row_lane), p.lanes, p.classes
     kinds = 2 * classes
     lane = p.row_lane
-    fifo = _fill(p)
+    filled = _filled(p)
+    fifo = _fill(p, filled.low_share)
     mapped = fifo.sum(1)
     nodes = np.zeros((2, lanes))
     for kind in range(kinds):
         nodes[kind % 2] += np.bincount(lane, mapped[kind], lanes)
-    used_pages = sum(np.bincount(lane, mapped[2 * k], lanes) * p.slot_pages[k] for k in range(classes))
     spread_ns = np.where(p.aligned, ALIGNED_SPREAD_NS, p.period_ns)[lane]
     phase = uniform_phases(p)
     count = {name: np.zeros(lanes) for name in COUNTERS}
@@ -176,8 +176,8 @@ def initial(p: Params) -> State:
         lane_nodes=nodes,
         lane_cached_rank=np.ones((2, lanes)),
         lane_holes=np.zeros((2, classes, lanes, BANDS)),
-        lane_open_pages=np.maximum(p.room_below_4g_pages - used_pages, 0.0),
-        lane_sealed_pages=np.full(lanes, NEVER),
+        lane_open_pages=np.maximum(filled.open_pages, 0.0),
+        lane_sealed_pages=filled.sealed_pages,
         lane_pending=np.zeros((kinds, lanes)),
         lane_lock_debt_ns=np.zeros(lanes),
         lane_lock_wait_ns=np.zeros(lanes),
@@ -192,11 +192,40 @@ def initial(p: Params) -> State:
     )
 
 
-def _fill(p: Params) -> np.ndarray:
+class Filled(NamedTuple):
+    """The space below 4 GiB after the first maps: the share of each class that lies there, (classes, lanes); pages that
+    are still open, and the size from which on maps fail there, (lanes,)."""
+
+    low_share: np.ndarray
+    open_pages: np.ndarray
+    sealed_pages: np.ndarray
+
+
+def _filled(p: Params) -> Filled:
+    """Maps come from the top, sizes by weight, until the largest finds no room; smaller ones then fill what alignment
+    left between them."""
+    mapped = p.in_flight * p.active
+    demand = p.weight * p.slot_pages * mapped
+    lost = p.lost_pages * mapped
+    share = np.where(p.dma32_first, np.minimum(1.0, p.room_below_4g_pages / (demand.sum(0) + lost)), 0.0)
+    used = p.weight > 0
+    largest, smallest = np.where(used, p.pages, 0.0).max(0), np.where(used, p.pages, np.inf).min(0)
+    smaller = np.where(p.pages < largest, demand, 0.0).sum(0)
+    between, left = share * lost, (1.0 - share) * smaller
+    filled = np.where(share < 1.0, np.minimum(left, between), 0.0) * p.dma32_first
+    more = filled / np.maximum(smaller, 1.0)
+    sealed = np.where(left >= between, smallest, largest)
+    free = p.room_below_4g_pages - np.where(p.dma32_first, demand.sum(0) + lost, 0.0)
+    return Filled(
+        low_share=share + np.where(p.pages < largest, more, 0.0),
+        open_pages=np.where(p.dma32_first & (share < 1.0), between - filled, free),
+        sealed_pages=np.where(p.dma32_first & (share < 1.0), sealed, NEVER),
+    )
+
+
+def _fill(p: Params, low_share: np.ndarray) -> np.ndarray:
     """IOVAs in flight by age (kinds, SEGMENTS, rows): sizes by weight; the first lie below 4 GiB, while it has room."""
     lane = p.row_lane
-    demand = (p.weight * p.slot_pages).sum(0) * p.in_flight * p.active
-    low_share = np.where(p.dma32_first, np.minimum(1.0, p.room_below_4g_pages / demand), 0.0)
     out = np.zeros((2 * p.classes, SEGMENTS, len(lane)))
     left = p.in_flight[lane].copy()
     remaining = np.ones(p.lanes)
@@ -205,7 +234,7 @@ def _fill(p: Params) -> np.ndarray:
         share = np.minimum(p.weight[k] / np.maximum(remaining, 1e-12), 1.0)[lane]
         number = np.where(share > 1 - 1e-9, left, np.clip(np.floor(left * share + u), 0, left))
         v = noise.uniform(noise.key(p.seed[lane], p.row_cpu, 20 + k))
-        low = np.clip(np.floor(number * low_share[lane] + v), 0, number)
+        low = np.clip(np.floor(number * low_share[k, lane] + v), 0, number)
         out[2 * k : 2 * k + 2] = in_flight.fill(low, number)
         left = left - number
         remaining = remaining - p.weight[k]

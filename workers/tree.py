@@ -61,8 +61,8 @@ def turn(s: State, p: Params, lanes: np.ndarray, freed: np.ndarray, want: np.nda
     Magazines are freed 128 at once, before the attempts; oversize IOVAs one at a time, between them.
 
     Attempts go below 4 GiB where the lane tries that first, else above. Holes of the own size or larger are taken
-    from the top, then the open space below the lowest node. A walk that finds nothing passes every node once and
-    sets max32_alloc_size. ``u`` (n,): a uniform random number a lane.
+    from the top, then the open space below the lowest node. A walk that finds nothing passes every node once,
+    leaves the cached one where it is and sets max32_alloc_size. ``u`` (n,): a uniform random number a lane.
     """
     low_first = p.dma32_first[lanes]
     side = np.where(low_first, 0, 1)
@@ -112,11 +112,11 @@ def _seek(s: State, p: Params, lanes: np.ndarray, side: np.ndarray, want: np.nda
         cached = walk.cached
         got, rest = np.rint(walk.taken), tries - np.rint(walk.taken)
         passed += walk.passed + np.where(rest > 0, (1.0 - cached) * nodes, 0.0)
-        cached = np.where(rest > 0, 1.0, cached)
         from_open = np.minimum(rest, np.floor(open_pages / slot[k]))
         open_pages = open_pages - from_open * slot[k]
         got, rest = got + from_open, rest - from_open
-        passed += np.where(rest > 0, nodes, 0.0)
+        cached = np.where(from_open > 0, 1.0, cached)
+        passed += np.where(rest > 0, cached * nodes, 0.0)
         sealed = np.where(rest > 0, np.minimum(sealed, p.pages[k, lanes]), sealed)
         s.lane_nodes[side, lanes] += got
         found[k] += got

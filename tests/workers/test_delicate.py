@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.workers.scenarios import table
-from workers import delicate, params, run
+from workers import cost, delicate, params, run
 from workers.events import run as events
 from workers.schema import RESULT_COLUMNS
 from workers.state import initial
@@ -75,16 +75,16 @@ def test_a_delicate_lane_leaves_the_others_as_they_are():
 @pytest.mark.parametrize(
     "change",
     [
-        {"burst_period_us": 50.0},  # 2.5 million bursts/s
+        {"burst_period_us": 50.0, "iova_pages": "1", "phase": "aligned"},  # 2.5 million bursts/s
         {"in_flight": 100_000, "cpus": 32},  # 3.2 million IOVAs
         {"iova_pages": "262144", "in_flight": 10_000},  # 2^36 pages and more
         {"iova_pages": ",".join(str(pages) for pages in range(33, 33 + 256))},
     ],
 )
 def test_what_cannot_be_followed_event_by_event_stays_with_the_slices(change):
-    p = params.from_columns(table([CALM | {"cpus": 128, "iova_pages": "64"} | change]))
-    assert not delicate.affordable(p)[0]
-    assert not delicate.from_the_start(p)[0]
+    scenario = table([CALM | {"cpus": 128, "iova_pages": "64", "horizon_s": 1e-3} | change])
+    assert not delicate.affordable(scenario)[0]
+    assert not run.run(scenario)["delicate"][0]
 
 
 def test_a_lane_is_found_by_the_stay_that_goes_on_as_by_those_that_ended():
@@ -110,8 +110,7 @@ def test_the_watch_sees_every_lane_to_its_horizon():
 def test_the_estimate_knows_that_oversize_iovas_are_followed_one_by_one():
     rows = [CALM, CALM | {"iova_pages": "64"}, CALM | {"iova_pages": "64", "burst_period_us": 40_000.0}]
     cached_s, oversize_s, seldom_s = estimate_seconds(table(rows))
-    bursts_per_s = 8 * 250
-    alone_s = 0.1 * delicate.seconds(np.float64(bursts_per_s), np.float64(16), np.float64(1))
+    alone_s, rare_s = 0.1 * cost.seconds(table(rows[1:]))
     assert oversize_s == pytest.approx(cached_s + alone_s)
-    assert seldom_s - cached_s == pytest.approx(alone_s / 10)
-    assert cached_s > 0
+    assert seldom_s == pytest.approx(cached_s + rare_s)
+    assert 0 < rare_s < alone_s / 5

@@ -1,0 +1,111 @@
+"""What it costs to follow a scenario event by event, before it ran.
+
+Its bursts, maps and requests for iova_rbtree_lock: means of what the machine will do, from its parameters alone.
+Of 113 rows of the truth file, 3 s each, the estimate is within a factor of two in 75 %; the constants were chosen on
+them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from workers.results import rearm_period_ms
+from workers.schema import FQ_SLOTS, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
+
+SECONDS_PER_CPU = 0.7e-3
+"""The timer's visits and the CPU's sleep, a virtual second."""
+
+SECONDS_PER_BURST = 20e-6
+SECONDS_PER_UNMAP = (0.03e-6, 1.5e-6)
+SECONDS_PER_REQUEST = (3.75e-6, 8.5e-6)
+"""For iova_rbtree_lock. Both of one size, and of several."""
+
+OVERSIZE_WALK = 250.0
+"""Nodes looked at for an oversize request."""
+
+FAILED_WALK = 0.2
+"""Share of the nodes below 4 GiB that a search passes in vain, for every magazine that is freed there."""
+
+CACHED_A_CPU = 190.0
+"""IOVAs in a CPU's magazines."""
+
+
+class Load(NamedTuple):
+    """What a scenario will do in a virtual second, means, shapes (rows,)."""
+
+    bursts: np.ndarray
+    unmaps: np.ndarray
+    oversize: np.ndarray
+    """Requests for the lock of IOVAs that bypass the rcache."""
+    overflow: np.ndarray
+    """Maps of what the timer freed to the tree, as the depot had no room."""
+    refused: np.ndarray
+    """First attempts below 4 GiB that find nothing."""
+    busy: np.ndarray
+    """Seconds for which all these would hold the lock."""
+    stay_ns: np.ndarray
+    """The longest callback, if nobody takes from the depot meanwhile."""
+
+
+def seconds(scenarios: Columns) -> np.ndarray:
+    """Seconds of one core for a virtual second of each scenario, shape (rows,); ``scenarios``: with depot columns.
+
+    What a lock that is always held does not get done costs nothing.
+    """
+    load = expected_load(scenarios)
+    several = np.array([len(parse_iova_pages(text)[0]) > 1 for text in scenarios["iova_pages"]])
+    unmap_s, request_s = (np.where(several, mixed, one) for one, mixed in (SECONDS_PER_UNMAP, SECONDS_PER_REQUEST))
+    asked_s = (load.oversize + load.overflow + load.refused) * request_s
+    done = load.bursts * SECONDS_PER_BURST + load.unmaps * unmap_s + asked_s
+    return done / np.maximum(load.busy, 1.0) + scenarios["active_cpus"] * SECONDS_PER_CPU
+
+
+def expected_load(scenarios: Columns) -> Load:
+    """What each scenario will do; ``scenarios``: scenario and depot columns, shapes (rows,).
+
+    The timer drains what the rings hold a re-arm period after they were empty, or half a ring where they fill up by
+    themselves, and an array frees what it has no room for, less what CPUs at work take from it meanwhile. A first
+    attempt is refused where IOVAs, mapped, queued or cached, need more space than there is below 4 GiB.
+    """
+    s = scenarios
+    active, burst = s["active_cpus"].astype(float), s["unmap_burst"].astype(float)
+    pages, oversize = _sizes(s["iova_pages"])
+    pace_ns = np.maximum(1e3 * s["burst_period_us"], burst * (s["unmap_ns"] + s["map_ns"] + 2 * s["lock_local_ns"]))
+    bursts = 1e9 * active / pace_ns
+    unmaps = bursts * burst
+    cacheable = unmaps * (1 - oversize)
+
+    aligned = s["phase"] == "aligned"
+    between_ns = np.maximum(1e6 * rearm_period_ms(s["hz"]), np.where(aligned, pace_ns, 0.0))
+    queued = np.where(s["strict"], 0.0, burst * between_ns / pace_ns)
+    queued = np.where(queued <= FQ_SLOTS, queued, FQ_SLOTS / 2)
+    drained = active * queued * (1 - oversize)
+    room = np.where(s["depot_kind"] == "list", np.inf, s["depot_capacity"] * s["magazine_pfns"])
+    visits = 1.0 + np.log2(2.0 + active * s["in_flight"])
+    free_ns = s["rb_visit_ns"] * visits + s["rb_erase_ns"] + s["iova_slab_ns"]
+    surplus = np.maximum(drained - room, 0.0)
+    stay_ns = drained * s["fq_entry_remote_ns"] + surplus * free_ns
+    taken = np.where(aligned, 0.0, cacheable / 1e9)  # an ns; aligned CPUs map before the timer comes
+    callback_ns = stay_ns / np.where(surplus > 0, 1.0 + taken * free_ns, 1.0)
+    overflow = np.minimum(1e9 * np.maximum(surplus - taken * callback_ns, 0.0) / between_ns, cacheable)
+
+    needed_pages = active * (s["in_flight"] + np.minimum(queued, FQ_SLOTS) + CACHED_A_CPU) * pages
+    refused = cacheable * np.where(s["dma32_first"], np.maximum(1.0 - PFNS_BELOW_4G / needed_pages, 0.0), 0.0)
+    requests = 2 * oversize * unmaps
+
+    failed = np.where(refused > 0, overflow / s["magazine_pfns"], 0.0)
+    low_nodes = np.minimum(PFNS_BELOW_4G, needed_pages) / pages
+    held_ns = requests * (s["lock_handover_ns"] + OVERSIZE_WALK * s["rb_visit_ns"] + s["rb_insert_ns"])
+    held_ns += overflow * (s["lock_handover_ns"] + 2 * free_ns) + refused * s["lock_handover_ns"]
+    held_ns += failed * FAILED_WALK * low_nodes * s["rb_visit_ns"]
+    return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns)
+
+
+def _sizes(iova_pages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean pages of each mix, and the share of its IOVAs that bypass the rcache; shapes (rows,)."""
+    mixes = {text: list(zip(*parse_iova_pages(text), strict=True)) for text in set(iova_pages)}
+    means = {text: sum(pages * weight for pages, weight in mix) for text, mix in mixes.items()}
+    shares = {text: sum(weight for pages, weight in mix if pages > RCACHE_MAX_PAGES) for text, mix in mixes.items()}
+    return np.array([means[text] for text in iova_pages]), np.array([shares[text] for text in iova_pages], float)
