@@ -2,17 +2,17 @@
 
 Slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
 get it decides: oversize IOVAs go to the tree one by one, bursts that begin together queue up for it, and a callback
-near the re-arm period chains or does not.
+near the re-arm period chains or does not. Nor are they right where a CPU has several bursts within one.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from workers import cost, params, timer
+from workers import cost, params, slices, timer
 from workers.params import Params
 from workers.results import rearm_period_ms
-from workers.schema import Columns
+from workers.schema import RCACHE_MAX_PAGES, Columns, parse_iova_pages
 from workers.state import State
 
 NEAR_CHAIN = 0.4
@@ -37,16 +37,21 @@ def affordable(scenarios: Columns) -> np.ndarray:
 
     ``scenarios``: scenario and depot columns, shapes (rows,).
     """
-    p = params.from_columns(scenarios)
-    in_flight = p.active * p.in_flight
-    most_pages = 2.0 * in_flight * (p.weight * p.slot_pages).sum(0)
-    fits = (in_flight <= MOST_IN_FLIGHT) & (most_pages <= MOST_PAGES) & ((p.weight > 0).sum(0) <= MOST_CLASSES)
+    mixes = {text: params.size_classes(text) for text in set(scenarios["iova_pages"])}
+    space = {text: sum(params.aligned_pages(size) * weight for size, weight in mix) for text, mix in mixes.items()}
+    in_flight = scenarios["active_cpus"] * scenarios["in_flight"].astype(float)
+    most_pages = 2.0 * in_flight * np.array([space[text] for text in scenarios["iova_pages"]])
+    few = np.array([len(mixes[text]) <= MOST_CLASSES for text in scenarios["iova_pages"]])
+    fits = (in_flight <= MOST_IN_FLIGHT) & (most_pages <= MOST_PAGES) & few
     return fits & (cost.seconds(scenarios) <= MOST_SECONDS)
 
 
-def from_the_start(p: Params) -> np.ndarray:
-    """Lanes (lanes,) whose IOVAs bypass the rcache, or whose CPUs unmap at the same time."""
-    return p.oversize.any(0) | p.aligned
+def from_the_start(scenarios: Columns) -> np.ndarray:
+    """Scenarios (rows,) whose IOVAs bypass the rcache, whose CPUs unmap at the same time, or whose bursts come closer
+    than a slice is long."""
+    oversize = {text: max(parse_iova_pages(text)[0]) > RCACHE_MAX_PAGES for text in set(scenarios["iova_pages"])}
+    bypass = np.array([oversize[text] for text in scenarios["iova_pages"]], bool)
+    return bypass | (scenarios["phase"] == "aligned") | (1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS)
 
 
 def found(s: State, p: Params) -> np.ndarray:
@@ -57,10 +62,8 @@ def found(s: State, p: Params) -> np.ndarray:
 def expected_seconds(scenarios: Columns) -> np.ndarray:
     """What the events of each scenario will cost on one core, before it ran; 0 where slices will do; shape (rows,).
 
-    ``scenarios``: scenario and depot columns. Oversize and aligned ones are known; of the others those whose timer is
-    likely to work long.
+    ``scenarios``: scenario and depot columns. Some are known; of the others those whose timer is likely to work long.
     """
-    load = cost.expected_load(scenarios)
-    long = load.stay_ns >= LIKELY * 1e6 * rearm_period_ms(scenarios["hz"])
-    followed = (load.oversize > 0) | (scenarios["phase"] == "aligned") | long
-    return scenarios["horizon_s"] * np.where(followed & affordable(scenarios), cost.seconds(scenarios), 0.0)
+    long = cost.expected_load(scenarios).stay_ns >= LIKELY * 1e6 * rearm_period_ms(scenarios["hz"])
+    followed = (from_the_start(scenarios) | long) & affordable(scenarios)
+    return scenarios["horizon_s"] * np.where(followed, cost.seconds(scenarios), 0.0)

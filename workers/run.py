@@ -51,7 +51,7 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
     """
     rows = len(scenarios["cpus"])
     may_leave = np.zeros(rows, bool) if watch else delicate.affordable(scenarios)
-    left = may_leave & delicate.from_the_start(params.from_columns(scenarios))
+    left = may_leave & delicate.from_the_start(scenarios)
     done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf), left)
     classes = np.array([len(params.size_classes(text)) for text in scenarios["iova_pages"]])
     for number in np.unique(classes[~left]):

@@ -35,13 +35,15 @@ def settled_by_events(row: dict) -> bool:
         (CALM | {"iova_pages": "64"}, True, True),
         (CALM | {"iova_pages": "1:0.99,33:0.01"}, True, True),
         (CALM | {"phase": "aligned"}, True, True),
+        (CALM | {"burst_period_us": 999.0}, True, True),
+        (CALM | {"burst_period_us": 1000.0}, False, False),
         (NEAR, False, True),
         (NEAR | {"fq_entry_remote_ns": 60.0}, False, False),
     ],
 )
-def test_oversize_iovas_and_callbacks_near_the_rearm_period_are_delicate(row, delicate_from_the_start, left):
+def test_oversize_close_bursts_and_callbacks_near_the_rearm_period_are_delicate(row, delicate_from_the_start, left):
     scenario = table([row])
-    assert delicate.from_the_start(params.from_columns(scenario)).tolist() == [delicate_from_the_start]
+    assert delicate.from_the_start(scenario).tolist() == [delicate_from_the_start]
     assert run.run(scenario)["delicate"].tolist() == [left]
     assert settled_by_events(row) == left
 
