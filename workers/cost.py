@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workers.params import of_mixes
 from workers.results import rearm_period_ms
-from workers.schema import FQ_SLOTS, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
+from workers.schema import FQ_SLOTS, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
 
 SECONDS_PER_CPU = 0.7e-3
 """The timer's visits and the CPU's sleep, a virtual second."""
@@ -55,7 +56,7 @@ def seconds(scenarios: Columns) -> np.ndarray:
     What a lock that is always held does not get done costs nothing.
     """
     load = expected_load(scenarios)
-    several = np.array([len(parse_iova_pages(text)[0]) > 1 for text in scenarios["iova_pages"]])
+    several = of_mixes(scenarios["iova_pages"], len) > 1
     unmap_s, request_s = (np.where(several, mixed, one) for one, mixed in (SECONDS_PER_UNMAP, SECONDS_PER_REQUEST))
     asked_s = (load.oversize + load.overflow + load.refused) * request_s
     done = load.bursts * SECONDS_PER_BURST + load.unmaps * unmap_s + asked_s
@@ -71,7 +72,8 @@ def expected_load(scenarios: Columns) -> Load:
     """
     s = scenarios
     active, burst = s["active_cpus"].astype(float), s["unmap_burst"].astype(float)
-    pages, oversize = _sizes(s["iova_pages"])
+    pages = of_mixes(s["iova_pages"], lambda mix: sum(size * weight for size, weight in mix))
+    oversize = of_mixes(s["iova_pages"], lambda mix: sum(weight for size, weight in mix if size > RCACHE_MAX_PAGES))
     pace_ns = np.maximum(1e3 * s["burst_period_us"], burst * (s["unmap_ns"] + s["map_ns"] + 2 * s["lock_local_ns"]))
     bursts = 1e9 * active / pace_ns
     unmaps = bursts * burst
@@ -101,11 +103,3 @@ def expected_load(scenarios: Columns) -> Load:
     held_ns += overflow * (s["lock_handover_ns"] + 2 * free_ns) + refused * s["lock_handover_ns"]
     held_ns += failed * FAILED_WALK * low_nodes * s["rb_visit_ns"]
     return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns)
-
-
-def _sizes(iova_pages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean pages of each mix, and the share of its IOVAs that bypass the rcache; shapes (rows,)."""
-    mixes = {text: list(zip(*parse_iova_pages(text), strict=True)) for text in set(iova_pages)}
-    means = {text: sum(pages * weight for pages, weight in mix) for text, mix in mixes.items()}
-    shares = {text: sum(weight for pages, weight in mix if pages > RCACHE_MAX_PAGES) for text, mix in mixes.items()}
-    return np.array([means[text] for text in iova_pages]), np.array([shares[text] for text in iova_pages], float)

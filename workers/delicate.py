@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import cost, params, slices, timer
-from workers.params import Params
+from workers import cost, slices, timer
+from workers.params import Params, aligned_pages, of_mixes
 from workers.results import rearm_period_ms
-from workers.schema import RCACHE_MAX_PAGES, Columns, parse_iova_pages
+from workers.schema import RCACHE_MAX_PAGES, Columns
 from workers.state import State
 
 NEAR_CHAIN = 0.4
@@ -38,20 +38,17 @@ def affordable(scenarios: Columns) -> np.ndarray:
 
     ``scenarios``: scenario and depot columns, shapes (rows,).
     """
-    mixes = {text: params.size_classes(text) for text in set(scenarios["iova_pages"])}
-    space = {text: sum(params.aligned_pages(size) * weight for size, weight in mix) for text, mix in mixes.items()}
+    slot_pages = of_mixes(scenarios["iova_pages"], lambda mix: sum(aligned_pages(size) * w for size, w in mix))
     in_flight = scenarios["active_cpus"] * scenarios["in_flight"].astype(float)
-    most_pages = 2.0 * in_flight * np.array([space[text] for text in scenarios["iova_pages"]])
-    few = np.array([len(mixes[text]) <= MOST_CLASSES for text in scenarios["iova_pages"]])
-    fits = (in_flight <= MOST_IN_FLIGHT) & (most_pages <= MOST_PAGES) & few
+    fits = (in_flight <= MOST_IN_FLIGHT) & (2.0 * in_flight * slot_pages <= MOST_PAGES)
+    fits &= of_mixes(scenarios["iova_pages"], len) <= MOST_CLASSES
     return fits & (cost.seconds(scenarios) <= MOST_SECONDS)
 
 
 def from_the_start(scenarios: Columns) -> np.ndarray:
     """Scenarios (rows,) whose IOVAs bypass the rcache, whose CPUs unmap at the same time, whose bursts come closer than
     a slice is long, or whose timer will work long."""
-    oversize = {text: max(parse_iova_pages(text)[0]) > RCACHE_MAX_PAGES for text in set(scenarios["iova_pages"])}
-    bypass = np.array([oversize[text] for text in scenarios["iova_pages"]], bool)
+    bypass = of_mixes(scenarios["iova_pages"], lambda mix: mix[-1][0]) > RCACHE_MAX_PAGES
     close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
     long = cost.expected_load(scenarios).stay_ns >= LIKELY * 1e6 * rearm_period_ms(scenarios["hz"])
     return bypass | (scenarios["phase"] == "aligned") | close | long

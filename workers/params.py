@@ -7,6 +7,7 @@ arrays: row ``r`` belongs to lane ``row_lane[r]``; lane ``l`` owns rows
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,12 @@ def size_classes(text: str) -> list[tuple[int, float]]:
     for size, weight in zip(*parse_iova_pages(text), strict=True):
         merged[rounded_pages(size)] = merged.get(rounded_pages(size), 0.0) + weight
     return sorted(merged.items())
+
+
+def of_mixes(iova_pages: np.ndarray, value: Callable[[list[tuple[int, float]]], float]) -> np.ndarray:
+    """``value`` of each row's ``size_classes``, as numbers of shape (rows,); each distinct text is looked at once."""
+    found = {text: value(size_classes(text)) for text in set(iova_pages)}
+    return np.array([found[text] for text in iova_pages], float)
 
 
 def from_columns(scenarios: Columns) -> Params:
