@@ -12,26 +12,28 @@ import numpy as np
 import pytest
 
 from tests.workers.scenarios import table
+from workers.delicate import expected_seconds
 from workers.results import rearm_period_ms
 from workers.schema import Columns
 from workers.task import simulate
 
 DATA = Path(__file__).parents[1] / "data" / "truth_rows.jsonl"
-DEAR = {"882fb7a88430", "e2a42425880b", "f939b219f37c", "5636068b9c69", "7b19f2d29f69", "f29f91fdcdc4"}
-"""Recorded scenarios whose events take half a minute of a core; benchmarks/model_agreement.py runs them too."""
+MOST_S = 8.0
+"""Recorded scenarios that are foreseen to take longer are left to benchmarks/model_agreement.py."""
 
-RECORDED = [json.loads(line) for line in DATA.read_text().splitlines()]
-TRUTH = [row for row in RECORDED if row["scenario"]["id"] not in DEAR]
 POLICIES = ("array", "list")
+RECORDED = [json.loads(line) for line in DATA.read_text().splitlines()]
+SECONDS = [expected_seconds(table([row["scenario"] | {"policy": name} for row in RECORDED])) for name in POLICIES]
+TRUTH = [row for row, most_s in zip(RECORDED, np.maximum(*SECONDS), strict=True) if most_s <= MOST_S]
 
-# Each was checked on the reference machine: stays of 1.4 to 2 s; of 2.4 to 2.9 s and below 5 ms; below 0.3 ms.
+# Each was checked on the reference machine: stays of 1.4 to 2 s; of 2.4 to 2.9 s in 3 s and below 5 ms; below 0.3 ms.
 OVERSIZE = [
     {"cpus": 128, "in_flight": 128, "iova_pages": "64", "horizon_s": 2.0}
     | {"unmap_burst": burst, "burst_period_us": period_us, "seed": seed}
     for burst, period_us, seed in ((64, 10e3, 3), (128, 20e3, 4))
 ]
 NEARLY_FULL = [
-    {"cpus": cpus, "in_flight": in_flight, "iova_pages": "16"}
+    {"cpus": cpus, "in_flight": in_flight, "iova_pages": "16", "horizon_s": 2.0}
     | {"unmap_burst": burst, "burst_period_us": period_us, "seed": seed}
     for cpus, in_flight, burst, period_us, seed in (
         (128, 480, 250, 10e3, 1),
@@ -91,8 +93,7 @@ def test_the_recorded_scenarios_are_of_all_classes():
         max(stay_class(r["softirq_residency_max_ms"], ticks) for r in t["array"])
         for t, ticks in zip(TRUTH, hz, strict=True)
     ]
-    assert [kinds.count(kind) for kind in (0, 1, 2)] == [8, 3, 7]
-    assert len(RECORDED) == len(TRUTH) + len(DEAR)
+    assert [kinds.count(kind) for kind in (0, 1, 2)] == [7, 3, 5]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
