@@ -23,7 +23,7 @@ TimeSeries = Callable[[Columns], Columns]
 MOST_SHOWN_S = 1.0
 """Of virtual time. A scenario alone takes a few seconds for it, on any number of CPUs up to some hundred."""
 
-MOST_ESTIMATED_S = 1.0
+MOST_ESTIMATED_S = 10.0
 """Of ``workers.task.estimate_seconds``, both sides together: larger machines are left to ``point=ID``."""
 
 CHOICE = {

@@ -55,7 +55,7 @@ def test_again_it_runs_nothing_and_writes_the_same_bytes(capsys: pytest.CaptureF
 
 
 def test_interrupted_it_goes_on_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:
-    argv = [fleet("web,5.15,16,8,1000,64,"), "--inline", "--output", "out"]
+    argv = [fleet("web,5.15,16,8,100,64,"), "--inline", "--output", "out"]
     batches: list[int] = []
 
     def interrupted(scenarios: Columns) -> Columns:
