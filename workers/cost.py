@@ -93,7 +93,7 @@ def expected_load(scenarios: Columns) -> Load:
     callback_ns = stay_ns / np.where(surplus > 0, 1.0 + taken * free_ns, 1.0)
     overflow = np.minimum(1e9 * np.maximum(surplus - taken * callback_ns, 0.0) / between_ns, cacheable)
 
-    needed_pages = active * (s["in_flight"] + np.minimum(queued, FQ_SLOTS) + CACHED_A_CPU) * pages
+    needed_pages = active * (s["in_flight"] + queued + CACHED_A_CPU) * pages
     refused = cacheable * np.where(s["dma32_first"], np.maximum(1.0 - PFNS_BELOW_4G / needed_pages, 0.0), 0.0)
     requests = 2 * oversize * unmaps
 

@@ -212,14 +212,15 @@ def _filled(p: Params) -> Filled:
     largest, smallest = np.where(used, p.pages, 0.0).max(0), np.where(used, p.pages, np.inf).min(0)
     smaller = np.where(p.pages < largest, demand, 0.0).sum(0)
     between, left = share * lost, (1.0 - share) * smaller
-    filled = np.where(share < 1.0, np.minimum(left, between), 0.0) * p.dma32_first
+    filled = np.minimum(left, between)
     more = filled / np.maximum(smaller, 1.0)
     sealed = np.where(left >= between, smallest, largest)
+    full = p.dma32_first & (share < 1.0)
     free = p.room_below_4g_pages - np.where(p.dma32_first, demand.sum(0) + lost, 0.0)
     return Filled(
         low_share=share + np.where(p.pages < largest, more, 0.0),
-        open_pages=np.where(p.dma32_first & (share < 1.0), between - filled, free),
-        sealed_pages=np.where(p.dma32_first & (share < 1.0), sealed, NEVER),
+        open_pages=np.where(full, between - filled, free),
+        sealed_pages=np.where(full, sealed, NEVER),
     )
 
 
