@@ -85,7 +85,7 @@ def test_another_version_of_the_model_is_not_run(depots: dict[str, Any]) -> None
 
 
 def test_machines_that_would_take_long_are_not_run(depots: dict[str, Any]) -> None:
-    found = told(pair("soft_lockup", "ok", 9000.0, cpus=4096, id="big"), policies=depots)
+    found = told(pair("soft_lockup", "ok", 9000.0, cpus=2048, id="big"), policies=depots)
     assert isinstance(found, str)
     assert "would take long" in found
 
