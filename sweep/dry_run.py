@@ -1,7 +1,8 @@
 """``dry_run=true``: what a sweep would take, from its plan, the store, and a short calibration. Writes nothing.
 
-The calibration runs some of the scenarios that are missing, from cheap to dear in the plan's own proportions, and
-corrects ``workers.task.estimate_seconds`` by what they took; bytes a row and memory are measured on them.
+The calibration runs some of the scenarios that are missing, from cheap to dear in the plan's own proportions, or the
+beginning of each, and corrects ``workers.task.estimate_seconds`` by what they took; bytes a row and memory are measured
+on them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ SAMPLE_ROWS = 128
 """Scenarios of a calibration, run as one batch: fewer would cost more a scenario than those of a chunk do."""
 
 SAMPLE_S = 20.0
-"""A calibration that is estimated to take longer takes fewer rows, as many as fit."""
+"""A calibration that is estimated to take longer runs a part of each horizon, and of dear plans fewer rows."""
+
+LEAST_SHARE = 0.1
+"""Of its horizon that each scenario of a calibration runs: one dear scenario says less than ten parts of others."""
 
 LIKELY_ROWS = 4096
 """The sample is drawn from about so many, spread over the plan."""
@@ -41,12 +45,14 @@ LIKELY_ROWS = 4096
 
 @dataclass(frozen=True)
 class Workload:
-    """What is to run: scenarios, chunks, their estimated seconds, and row numbers that stand for them."""
+    """What is to run: scenarios, chunks, their estimated seconds, and row numbers that stand for them, each for a
+    ``share`` of its horizon."""
 
     rows: int
     chunks: int
     estimated_s: float
     sample: np.ndarray
+    share: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
     store.load(delete=False)
     cpus = _cpus(config)
     found = workload(plan, store, cpus)
-    measured = calibrate(plan, found.sample, simulate)
+    measured = calibrate(plan, found, simulate)
     print("\n".join(lines(config, len(plan), found, measured, cpus)))
     return 0
 
@@ -103,24 +109,31 @@ def workload(plan: Plan, store: Store, cpus: int) -> Workload:
         some = np.sort(random.permutation(len(missing))[: -(-len(missing) // one_of)])
         samples.append((numbers[missing[some]], seconds[some]))
     drawn, seconds = (np.concatenate([sample[i] for sample in samples]) for i in (0, 1))
-    return Workload(rows, chunks, total_s, _stratified(drawn, seconds))
+    if not rows:
+        return Workload(0, 0, 0.0, drawn, 1.0)
+    share = float(np.clip(SAMPLE_S / (SAMPLE_ROWS * seconds.mean()), LEAST_SHARE, 1.0))
+    each_s = float(estimate_seconds(_shortened(plan.rows(drawn), share)).mean())
+    return Workload(rows, chunks, total_s, _stratified(drawn, seconds, SAMPLE_S / each_s), share)
 
 
-def _stratified(numbers: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """SAMPLE_ROWS numbers, or as many as fit into SAMPLE_S: evenly spaced when sorted by their cost."""
-    if not len(numbers):
-        return numbers
-    most = int(np.clip(SAMPLE_S / max(float(seconds.mean()), 1e-9), 1, SAMPLE_ROWS))
+def _stratified(numbers: np.ndarray, seconds: np.ndarray, most: float) -> np.ndarray:
+    """``most`` numbers, within 1 and SAMPLE_ROWS, or all: evenly spaced when sorted by their cost."""
+    rows = int(min(max(most, 1), SAMPLE_ROWS, len(numbers)))
     order = np.argsort(seconds, kind="stable")
-    middle = (np.arange(min(most, len(numbers))) + 0.5) * len(numbers) / min(most, len(numbers))
+    middle = (np.arange(rows) + 0.5) * len(numbers) / rows
     return np.sort(numbers[order[middle.astype(int)]])
 
 
-def calibrate(plan: Plan, numbers: np.ndarray, simulate: Simulate) -> Calibration | None:
-    """Runs the sample; None where there is nothing to run."""
+def _shortened(scenarios: Columns, share: float) -> Columns:
+    return scenarios | {"horizon_s": share * scenarios["horizon_s"]}
+
+
+def calibrate(plan: Plan, found: Workload, simulate: Simulate) -> Calibration | None:
+    """Runs the sample of ``found``; None where there is nothing to run."""
+    numbers = found.sample
     if not len(numbers):
         return None
-    content: Columns = plan.rows(numbers)
+    content = _shortened(plan.rows(numbers), found.share)
     started = time.perf_counter()
     done, results, errors = attempt({"id": plan.ids(numbers), **content}, simulate)
     seconds = time.perf_counter() - started

@@ -64,4 +64,5 @@ def expected_seconds(scenarios: Columns) -> np.ndarray:
     the few that turn out delicate later. ``scenarios``: scenario and depot columns.
     """
     followed = from_the_start(scenarios) & affordable(scenarios)
-    return scenarios["horizon_s"] * np.where(followed, cost.seconds(scenarios), 0.0)
+    whole = cost.fill_seconds(scenarios) + scenarios["horizon_s"] * cost.seconds(scenarios)
+    return np.where(followed, whole, 0.0)

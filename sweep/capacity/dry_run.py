@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sweep.capacity.costs import GROUPS
 from sweep.capacity.search import WIDTH
 from sweep.capacity.study import Study
@@ -29,7 +27,7 @@ def estimate(study: Study, lab: Lab, simulate: Simulate, cpus: int) -> list[str]
         f"first batch   {len(first)} runs ({len(first) - found.rows} in the store)",
         f"second batch  at most {later} runs, where verdicts change",
     ]
-    measured = calibrate(plan, np.asarray(found.sample), simulate)
+    measured = calibrate(plan, found, simulate)
     if measured is None:
         return [*said, "the first batch is in the store; the second has not been estimated"]
     first_s = found.estimated_s * measured.ratio

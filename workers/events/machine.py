@@ -41,10 +41,11 @@ class Machine(Maps):
 
     def _fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""
-        tree = self.tree
-        for _ in range(self.scenario["in_flight"]):
+        tree, in_flight = self.tree, self.scenario["in_flight"]
+        draws = self.draw(in_flight * self.active)
+        for _ in range(in_flight):
             for mine in self.in_flight:
-                size_class = self.draw(1)[0]
+                size_class = draws.pop()
                 iova = None
                 if self.low_first and tree.sizes[size_class] < tree.max32_alloc_size:
                     iova, _ = tree.allocate(size_class, True)
