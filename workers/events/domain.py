@@ -30,18 +30,25 @@ def rcache_bin(pages: int) -> int:
 class Rcache:
     """struct iova_rcache of a bin: a depot, and ``loaded`` and ``prev`` of each CPU."""
 
-    __slots__ = ("depot", "loaded", "lock", "pages", "peak", "poisoned", "prev", "work_due_ns")
+    __slots__ = ("depot", "high_from", "loaded", "lock", "pages", "peak", "prev", "scanned", "work_due_ns")
 
     def __init__(self, cpus: int, pages: int) -> None:
         self.pages = pages
         self.loaded: list[list[int]] = [[] for _ in range(cpus)]
         self.prev: list[list[int]] = [[] for _ in range(cpus)]
-        self.poisoned: list[list[int] | None] = [None] * cpus
-        """A CPU's ``loaded`` once it was seen to hold nothing below 4 GiB, until something is pushed."""
+        self.scanned: list[list[int] | None] = [None] * cpus
+        """A CPU's ``loaded`` once it was searched for IOVAs below 4 GiB, until something is pushed."""
+        self.high_from = [0] * cpus
+        """From this index on that ``loaded`` holds none; at 0 it is poisoned."""
         self.lock = Lock()
         self.depot: list[list[int]] = []
         self.peak = 0
         self.work_due_ns = inf
+
+    def is_poisoned(self, cpu: int) -> bool:
+        """Whether ``loaded`` is known to hold IOVAs above 4 GiB alone."""
+        loaded = self.loaded[cpu]
+        return bool(loaded) and self.scanned[cpu] is loaded and not self.high_from[cpu]
 
 
 class Domain(Clocks):
@@ -149,7 +156,7 @@ class Domain(Clocks):
     def _insert(self, cpu: int, now: float, rcache: Rcache, iovas: list[int], entry_ns: float) -> Steps:
         """__iova_rcache_insert() of each IOVA: ``loaded``, ``prev``, then a magazine to the depot, or to the tree."""
         most, at = self.mag_pfns, 0
-        rcache.poisoned[cpu] = None
+        rcache.scanned[cpu] = None
         while at < len(iovas):
             loaded = rcache.loaded[cpu]
             if len(loaded) >= most:
@@ -192,11 +199,9 @@ class Domain(Clocks):
             if not prev:
                 return []
             rcache.loaded[cpu], rcache.prev[cpu] = prev, loaded
-            rcache.poisoned[cpu] = None
+            rcache.scanned[cpu] = None
             loaded = prev
         if low and self.tree.high.lowest != self.tree.anchor:
-            if rcache.poisoned[cpu] is loaded:
-                return []
             return self._pop_low(cpu, rcache, loaded, most)
         some = loaded[-most:]
         del loaded[-most:]
@@ -206,29 +211,31 @@ class Domain(Clocks):
 
     def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[int], most: int) -> list[int]:
         """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
-        some = loaded[-most:]
-        if max(some) < HIGH:
-            del loaded[-most:]
-            some.reverse()
-        else:
+        at = rcache.high_from[cpu] if rcache.scanned[cpu] is loaded else len(loaded)
+        some: list[int] = []
+        if at >= len(loaded):
+            at = len(loaded)
+            some = loaded[-most:]
+            if max(some) < HIGH:
+                del loaded[-most:]
+                some.reverse()
+                self.cached_pages -= len(some) * rcache.pages
+                return some
             some = []
-            for i in range(len(loaded) - 1, -1, -1):  # above are high ones, also in the holes
-                if loaded[i] < HIGH:
-                    some.append(loaded[i])
-                    top = loaded.pop()
-                    if i < len(loaded):
-                        loaded[i] = top
-                    if len(some) == most:
-                        break
-            else:
-                rcache.poisoned[cpu] = loaded
+        while at and len(some) < most:
+            at -= 1
+            if loaded[at] < HIGH:
+                some.append(loaded[at])
+                top = loaded.pop()
+                if at < len(loaded):
+                    loaded[at] = top
+        rcache.scanned[cpu], rcache.high_from[cpu] = loaded, at
         self.cached_pages -= len(some) * rcache.pages
         return some
 
     def may_pop(self, cpu: int, rcache: Rcache) -> bool:
         """Whether a first attempt may find something in a CPU's own magazines."""
-        loaded = rcache.loaded[cpu]
-        return rcache.poisoned[cpu] is not loaded if loaded else bool(rcache.prev[cpu])
+        return not rcache.is_poisoned(cpu) if rcache.loaded[cpu] else bool(rcache.prev[cpu])
 
     def pop_one(self, cpu: int, rcache: Rcache, low: bool) -> int | None:
         """As ``pop``, one."""

@@ -12,7 +12,6 @@ from random import Random
 from typing import Any
 
 from workers.events.clocks import Steps, begun_within
-from workers.events.domain import Rcache
 from workers.events.flush_queue import FlushQueue
 
 
@@ -42,10 +41,7 @@ class Maps(FlushQueue):
                 room -= self.still_mapped(target_cpu)
             if room <= 0:
                 break
-            rcache = self.rcache_of[draws[-1]]
-            iovas: list[int] = []
-            if rcache:
-                iovas, now = self._map_cached(cpu, now, rcache, draws, room)
+            iovas, now = self._map_cached(cpu, now, draws, room)
             if iovas:
                 target.extend(iovas)
                 self.ops += len(iovas)
@@ -54,24 +50,30 @@ class Maps(FlushQueue):
                 now = yield from self._map_missed(cpu, now, draws, target_cpu)
         return now
 
-    def _map_cached(self, cpu: int, now: float, rcache: Rcache, draws: list[int], room: int) -> tuple[list[int], float]:
+    def _map_cached(self, cpu: int, now: float, draws: list[int], room: int) -> tuple[list[int], float]:
         """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
-        due; its clock. ``rcache``: of the first one's size."""
+        due; its clock."""
         each_ns = self.cached_map_ns
         until_ns = self.timer_due_ns if self.timer_cpu == cpu else inf
-        loaded = rcache.loaded[cpu]
-        if not self.mixed or not loaded or loaded[-1] >= self.usable_below:
-            most = 1 if self.mixed else min(room, len(draws), begun_within(until_ns - now, each_ns))
-            iovas = self.pop(cpu, rcache, most, self.low_first)
+        if not self.mixed:
+            rcache = self.rcache_of[0]
+            most = min(room, len(draws), begun_within(until_ns - now, each_ns)) if rcache else 0
+            iovas = self.pop(cpu, rcache, most, self.low_first) if rcache else []
             return iovas, now + len(iovas) * each_ns
         iovas = []
-        tops = [other.loaded[cpu] if other else [] for other in self.rcache_of]
         for size_class in islice(reversed(draws), room):
-            loaded = tops[size_class]
-            if not loaded or loaded[-1] >= self.usable_below or now >= until_ns:
+            rcache = self.rcache_of[size_class]
+            if not rcache or now >= until_ns:
                 break
-            iovas.append(loaded.pop())
-            self.cached_pages -= self.tree.sizes[size_class]
+            loaded = rcache.loaded[cpu]
+            if loaded and loaded[-1] < self.usable_below:
+                iovas.append(loaded.pop())
+                self.cached_pages -= rcache.pages
+            else:
+                found = self.pop(cpu, rcache, 1, self.low_first)
+                if not found:
+                    break
+                iovas += found
             now += each_ns
         return iovas, now
 
