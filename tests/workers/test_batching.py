@@ -11,8 +11,8 @@ from tests.workers.scenarios import POLICIES, table
 from workers.schema import Columns
 from workers.task import simulate
 
-LANES = 1024
-WATCHED = (0, 1, 7, 100, 511, 512, 800, 1023)
+LANES = 640
+WATCHED = (0, 1, 7, 100, 383, 384, 500, 639)
 
 
 def draw_row(number: int) -> dict:
@@ -68,7 +68,7 @@ def together() -> Columns:
 def test_the_crowd_reaches_what_could_differ(together):
     assert set(together["verdict"]) >= {"ok", "chained"}
     for name in ("callback_count", "rbtree_erases", "rbtree_walk_steps", "depot_magazines_peak", "iotlb_flushes"):
-        assert (together[name] > 0).sum() >= 50, name
+        assert (together[name] > 0).sum() >= 30, name
 
 
 @pytest.mark.parametrize("lane", WATCHED)
@@ -76,7 +76,7 @@ def test_alone(together, lane):
     assert_same_bits(simulate(rows_of(CROWD, [lane])), rows_of(together, [lane]))
 
 
-@pytest.mark.parametrize("pair", [(0, 1023), (1023, 0), (100, 511), (7, 8)])
+@pytest.mark.parametrize("pair", [(0, 639), (639, 0), (100, 383), (7, 8)])
 def test_in_pairs(together, pair):
     assert_same_bits(simulate(rows_of(CROWD, list(pair))), rows_of(together, list(pair)))
 

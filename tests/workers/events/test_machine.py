@@ -83,6 +83,17 @@ def test_behind_and_with_lists_that_run_empty_and_full_counts_are_the_twin_s_to_
     assert ours["rbtree_lock_held_fraction"][0] > 0.5
 
 
+def test_cached_pages_are_those_of_the_magazines_whatever_the_sizes():
+    """A bin's IOVAs count as its size: 3 pages as 4, as the kernel rounds them up."""
+    machine = events.machine(table([CALM | {"iova_pages": "3,5", "horizon_s": 0.02}]))
+    machine.run()
+    cached = 0
+    for rcache in machine.rcaches:
+        magazines = [*rcache.loaded, *rcache.prev, *rcache.depot]
+        cached += rcache.pages * sum(len(magazine) for magazine in magazines)
+    assert cached == machine.cached_pages > 0
+
+
 def test_a_mix_of_sizes_counts_what_the_twin_counts_up_to_its_draws():
     ours, twin = both(CALM | {"iova_pages": "1,8,64"})
     for name in ("ops_completed", "iovas_drained_by_timer", "iova_nodes_peak", "callback_mean_ms"):
@@ -93,7 +104,7 @@ def test_a_mix_of_sizes_counts_what_the_twin_counts_up_to_its_draws():
 def test_loads_that_wait_for_the_lock_agree_on_average_over_seeds(load):
     """One run is a matter of chance: the mean over seeds is compared, in figures that differ by tens of times
     between calm and collapsed."""
-    pairs = [both(load | {"seed": seed}) for seed in range(6)]
+    pairs = [both(load | {"seed": seed}) for seed in range(3)]
     for name in ("ops_completed", "rbtree_walk_steps", "rbtree_lock_held_fraction", "iova_nodes_peak"):
         ours, twin = (np.mean([pair[i][name] for pair in pairs]) for i in (0, 1))
         assert ours == pytest.approx(twin, rel=0.15), name
