@@ -13,12 +13,15 @@ TERMINAL_S, PLAIN_S = 0.2, 10.0
 class Progress:
     """Counts scenarios and says so on ``stream``, or nowhere if that is None; ``clock`` gives seconds.
 
-    ``reused``: of those done, how many needed no run.
+    ``reused``: of those done, how many needed no run. The time left counts estimated seconds, where there are any, not
+    scenarios: dear ones come first.
     """
 
     def __init__(self, stream: TextIO | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.stream, self.clock = stream, clock
         self.total = self.done = self.reused = self.failed = self.lockups = 0
+        self.foreseen = 0
+        self.foreseen_s = self.spent_s = 0.0
         self.terminal = stream is not None and stream.isatty()
         self.started = self.said = clock()
 
@@ -31,9 +34,16 @@ class Progress:
         self.reused += rows
         self.done += rows
 
-    def add(self, rows: int, failed: int = 0, lockups: int = 0) -> None:
-        """``rows`` more scenarios have run; ``failed`` of them failed, ``lockups`` of them lock up."""
+    def foresee(self, rows: int, seconds: float) -> None:
+        """``rows`` more of the scenarios will run, for an estimated ``seconds`` of one core."""
+        self.foreseen += rows
+        self.foreseen_s += seconds
+
+    def add(self, rows: int, failed: int = 0, lockups: int = 0, seconds: float = 0.0) -> None:
+        """``rows`` more scenarios have run, for which ``seconds`` were estimated; ``failed`` of them failed, ``lockups``
+        of them lock up."""
         self.done += rows
+        self.spent_s += seconds
         self.failed += failed
         self.lockups += lockups
         if self.stream and self.clock() - self.said >= (TERMINAL_S if self.terminal else PLAIN_S):
@@ -53,8 +63,15 @@ class Progress:
             "lockups": self.lockups,
             "passed_s": round(passed_s, 1),
             "rate_per_s": round(rate, 3) if rate else None,
-            "left_s": round((self.total - self.done) / rate, 1) if rate else None,
+            "left_s": round(passed_s * self._left(), 1) if rate else None,
         }
+
+    def _left(self) -> float:
+        """What is left to run over what has run, in estimated seconds or, without an estimate, in scenarios."""
+        if not self.spent_s:
+            return (self.total - self.done) / (self.done - self.reused)
+        whole_s = self.foreseen_s * (self.total - self.reused) / self.foreseen
+        return max(whole_s / self.spent_s - 1.0, 0.0)
 
     def line(self) -> str:
         """The state in one line, with the time left at the rate so far."""

@@ -103,8 +103,9 @@ def compute(
         for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
             store.index.put(task.keys, done.name)
             kind = bool(expected_seconds(task.columns).any())
-            tally.add(done, kind, float(estimate_seconds(task.columns).sum()))
-            progress.add(done.rows, done.failed, done.lockups)
+            estimated_s = float(estimate_seconds(task.columns).sum())
+            tally.add(done, kind, estimated_s)
+            progress.add(done.rows, done.failed, done.lockups, estimated_s)
     except OSError as error:
         reason = error.strerror or error
         raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
@@ -128,5 +129,7 @@ def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, p
             columns, keys = {name: values[new] for name, values in columns.items()}, keys[new]
             store.index.put(keys, PENDING)
             whole = Task(columns, keys, store.storage)
-            parts = cut(estimate_seconds(columns), expected_seconds(columns) > 0, cpus)
+            seconds = estimate_seconds(columns)
+            progress.foresee(len(seconds), float(seconds.sum()))
+            parts = cut(seconds, expected_seconds(columns) > 0, cpus)
             yield from (whole.take(rows) for rows in parts)

@@ -55,6 +55,21 @@ def test_found_so_far_and_what_needed_no_run() -> None:
     assert progress.snapshot()["rate_per_s"] == 2.0
 
 
+def test_the_time_left_follows_what_was_estimated() -> None:
+    """A dear chunk first: a tenth of the scenarios and half of the work. Half of the scenarios are not foreseen yet."""
+    now = 0.0
+    progress = Progress(None, lambda: now)
+    progress.expect(100)
+    progress.foresee(50, 40.0)
+    now = 30.0
+    progress.add(10, seconds=20.0)
+    assert progress.snapshot()["left_s"] == 90.0  # 80 s of work in all, 20 of them done in 30 s
+    progress.foresee(50, 0.0)
+    assert progress.snapshot()["left_s"] == 30.0
+    progress.add(90, seconds=20.0)
+    assert progress.snapshot()["left_s"] == 0.0
+
+
 def test_quiet_says_nothing_and_counts() -> None:
     progress = Progress(None)
     progress.add(10, lockups=3)
