@@ -40,8 +40,8 @@ class Progress:
         self.foreseen_s += seconds
 
     def add(self, rows: int, failed: int = 0, lockups: int = 0, seconds: float = 0.0) -> None:
-        """``rows`` more scenarios have run, for which ``seconds`` were estimated; ``failed`` of them failed, ``lockups``
-        of them lock up."""
+        """``rows`` more scenarios have run, for which ``seconds`` were estimated; ``failed`` of them failed,
+        ``lockups`` of them lock up."""
         self.done += rows
         self.spent_s += seconds
         self.failed += failed
