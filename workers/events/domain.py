@@ -212,16 +212,14 @@ class Domain(Clocks):
     def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[int], most: int) -> list[int]:
         """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
         at = rcache.high_from[cpu] if rcache.scanned[cpu] is loaded else len(loaded)
-        some: list[int] = []
         if at >= len(loaded):
-            at = len(loaded)
-            some = loaded[-most:]
+            at, some = len(loaded), loaded[-most:]
             if max(some) < HIGH:
                 del loaded[-most:]
                 some.reverse()
                 self.cached_pages -= len(some) * rcache.pages
                 return some
-            some = []
+        some = []
         while at and len(some) < most:
             at -= 1
             if loaded[at] < HIGH:

@@ -12,6 +12,7 @@ from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.domain import OVERSIZE
 from workers.events.side import CLASS
+from workers.events.tree import HIGH
 from workers.reference.machine import simulate
 from workers.schema import FQ_SLOTS, Columns
 
@@ -92,6 +93,35 @@ def test_cached_pages_are_those_of_the_magazines_whatever_the_sizes():
         magazines = [*rcache.loaded, *rcache.prev, *rcache.depot]
         cached += rcache.pages * sum(len(magazine) for magazine in magazines)
     assert cached == machine.cached_pages > 0
+
+
+@settings(max_examples=300)
+@given(st.lists(st.one_of(st.lists(st.booleans(), max_size=20), st.tuples(st.integers(1, 6), st.booleans()))))
+def test_a_cpu_s_magazine_gives_what_the_kernel_s_gives(steps):
+    """Pushes of IOVAs below 4 GiB or not, and pops of some, below 4 GiB or any, in turn, beside iova_magazine_pop()."""
+    machine = events.machine(table([CALM]))
+    machine.tree.high.lowest -= 1  # so that something is above 4 GiB
+    rcache, theirs, pushed = machine.rcaches[0], [], 0
+    for step in steps:
+        if isinstance(step, list):
+            iovas = [HIGH * above + pushed + i for i, above in enumerate(step)]
+            pushed += len(step)
+            rcache.loaded[0] += iovas
+            rcache.scanned[0] = None
+            theirs += iovas
+            continue
+        most, low = step
+        expected = []
+        for _ in range(most):
+            at = next((i for i in reversed(range(len(theirs))) if not low or theirs[i] < HIGH), None)
+            if at is None:
+                break
+            expected.append(theirs[at])
+            theirs[at] = theirs[-1]
+            del theirs[-1]
+        assert machine.pop(0, rcache, most, low) == expected
+        assert rcache.loaded[0] == theirs
+        assert not rcache.is_poisoned(0) or min(theirs) >= HIGH
 
 
 def test_a_mix_of_sizes_counts_what_the_twin_counts_up_to_its_draws():
