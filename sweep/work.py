@@ -28,8 +28,9 @@ from workers.task import estimate_seconds
 class Tally:
     """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
 
-    Of each kind of chunk (True: scenarios likely delicate) ``estimated_s``, what ``estimate_seconds`` gives for
-    it, and of its first one ``ratio``, the seconds in the model over those estimated; ``first_mib``: memory of these.
+    Of each kind of chunk (True: scenarios likely delicate) ``estimated_s``, what ``estimate_seconds`` gives for it,
+    and ``ratio``, the seconds in the model over those estimated of its first one; but 1 for delicate chunks, which are
+    a few scenarios each and say little of one another. ``first_mib``: memory of these first ones.
     """
 
     rows: int = 0
@@ -46,7 +47,7 @@ class Tally:
     def add(self, done: Reference, kind: bool, estimated_s: float) -> None:
         """Counts one chunk."""
         if kind not in self.ratio:
-            self.ratio[kind] = done.model_s / max(estimated_s, 1e-9)
+            self.ratio[kind] = 1.0 if kind else done.model_s / max(estimated_s, 1e-9)
             self.first_mib = max(self.first_mib, done.peak_mib)
         self.estimated_s[kind] = self.estimated_s.get(kind, 0.0) + estimated_s
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
@@ -71,7 +72,7 @@ class Tally:
         }
 
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
-        """What the model's estimate, corrected by the first chunk of each kind, would have said, and what came."""
+        """What the model's estimate, corrected by ``ratio``, would have said, and what came."""
         core_s = sum(self.estimated_s[kind] * ratio for kind, ratio in self.ratio.items())
         span_s = self.ended - self.started if self.chunks else 0.0
         return {

@@ -145,7 +145,7 @@ def _cost(manifest: dict[str, Any]) -> list[Block]:
     columns = (Column("cost"), Column("predicted", True), Column("actual", True), Column("actual/predicted", True))
     reused = manifest.get("reused", 0)
     note = f"{count(reused, 'scenario')} came from the store and cost nothing." if reused else ""
-    name = "What it took, as predicted from the first chunk of each kind and as it came"
+    name = "What it took, as predicted and as it came"
     return [Table(name, columns, tuple(rows), note)]
 
 
