@@ -68,7 +68,7 @@ def together() -> Columns:
 def test_the_crowd_reaches_what_could_differ(together):
     assert set(together["verdict"]) >= {"ok", "chained"}
     for name in ("callback_count", "rbtree_erases", "rbtree_walk_steps", "depot_magazines_peak", "iotlb_flushes"):
-        assert (together[name] > 0).sum() >= 30, name
+        assert (together[name] > 0).sum() >= 50, name
 
 
 @pytest.mark.parametrize("lane", WATCHED)

@@ -57,8 +57,10 @@ class Maps(FlushQueue):
         until_ns = self.timer_due_ns if self.timer_cpu == cpu else inf
         if not self.mixed:
             rcache = self.rcache_of[0]
-            most = min(room, len(draws), begun_within(until_ns - now, each_ns)) if rcache else 0
-            iovas = self.pop(cpu, rcache, most, self.low_first) if rcache else []
+            if not rcache:
+                return [], now
+            most = min(room, len(draws), begun_within(until_ns - now, each_ns))
+            iovas = self.pop(cpu, rcache, most, self.low_first)
             return iovas, now + len(iovas) * each_ns
         iovas = []
         for size_class in islice(reversed(draws), room):
