@@ -28,9 +28,9 @@ from workers.task import estimate_seconds
 class Tally:
     """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
 
-    Of each kind of chunk (True: scenarios likely delicate) ``estimated_s``, what ``estimate_seconds`` gives for it,
-    and ``ratio``, the seconds in the model over those estimated of its first one; but 1 for delicate chunks, which are
-    a few scenarios each and say little of one another. ``first_mib``: memory of these first ones.
+    Of each kind of chunk (True: scenarios likely delicate) ``estimated_s``, what ``estimate_seconds`` gives for it;
+    ``first_mib``: most memory of the first ones. ``ratio``: seconds in the model over those estimated of the first
+    chunk that is not delicate; delicate ones are a few scenarios each, and say little of one another.
     """
 
     rows: int = 0
@@ -38,7 +38,7 @@ class Tally:
     chunks: int = 0
     model_s: float = 0.0
     estimated_s: dict[bool, float] = field(default_factory=dict)
-    ratio: dict[bool, float] = field(default_factory=dict)
+    ratio: float = 1.0
     first_mib: float = 0.0
     started: float = field(default=float("inf"))
     ended: float = 0.0
@@ -46,9 +46,10 @@ class Tally:
 
     def add(self, done: Reference, kind: bool, estimated_s: float) -> None:
         """Counts one chunk."""
-        if kind not in self.ratio:
-            self.ratio[kind] = 1.0 if kind else done.model_s / max(estimated_s, 1e-9)
+        if kind not in self.estimated_s:
             self.first_mib = max(self.first_mib, done.peak_mib)
+            if not kind:
+                self.ratio = done.model_s / max(estimated_s, 1e-9)
         self.estimated_s[kind] = self.estimated_s.get(kind, 0.0) + estimated_s
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
         self.model_s += done.model_s
@@ -73,7 +74,7 @@ class Tally:
 
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
         """What the model's estimate, corrected by ``ratio``, would have said, and what came."""
-        core_s = sum(self.estimated_s[kind] * ratio for kind, ratio in self.ratio.items())
+        core_s = self.estimated_s.get(True, 0.0) + self.ratio * self.estimated_s.get(False, 0.0)
         span_s = self.ended - self.started if self.chunks else 0.0
         return {
             "predicted": _figures(core_s, core_s / cpus, self.first_mib),

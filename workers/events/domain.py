@@ -211,23 +211,21 @@ class Domain(Clocks):
 
     def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[int], most: int) -> list[int]:
         """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
-        at = rcache.high_from[cpu] if rcache.scanned[cpu] is loaded else len(loaded)
-        if at >= len(loaded):
-            at, some = len(loaded), loaded[-most:]
-            if max(some) < HIGH:
-                del loaded[-most:]
-                some.reverse()
-                self.cached_pages -= len(some) * rcache.pages
-                return some
-        some = []
-        while at and len(some) < most:
-            at -= 1
-            if loaded[at] < HIGH:
-                some.append(loaded[at])
-                top = loaded.pop()
-                if at < len(loaded):
-                    loaded[at] = top
-        rcache.scanned[cpu], rcache.high_from[cpu] = loaded, at
+        at = min(rcache.high_from[cpu], len(loaded)) if rcache.scanned[cpu] is loaded else len(loaded)
+        if at == len(loaded) and max(loaded[-most:]) < HIGH:
+            some = loaded[-most:]
+            del loaded[-most:]
+            some.reverse()
+        else:
+            some = []
+            while at and len(some) < most:
+                at -= 1
+                if loaded[at] < HIGH:
+                    some.append(loaded[at])
+                    top = loaded.pop()
+                    if at < len(loaded):
+                        loaded[at] = top
+            rcache.scanned[cpu], rcache.high_from[cpu] = loaded, at
         self.cached_pages -= len(some) * rcache.pages
         return some
 
