@@ -101,7 +101,7 @@ def _start(made: Cluster, scratch: Path, *options: str, wrapped: list[str] | Non
             )
         made.nodes.append(node)
         while node.poll() is None:
-            if "Ray runtime started" in (said := log.read_text()):
+            if "block forever" in (said := log.read_text()):  # the last it says; its address file is written before
                 return said
             time.sleep(0.1)
         _stop(node)
