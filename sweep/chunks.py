@@ -31,15 +31,19 @@ def cut(seconds: np.ndarray, alone: np.ndarray, cpus: int) -> list[np.ndarray]:
 
 
 def _even(numbers: np.ndarray, seconds: np.ndarray, cpus: int, target_s: float, fewest: int) -> list[np.ndarray]:
-    """``numbers`` in pieces: two a CPU where they stay above ``fewest`` rows, of ``target_s`` where there are many."""
+    """``numbers`` in pieces: two a CPU where they stay above ``fewest`` rows, of ``target_s`` where there are many.
+
+    Rows that cost nothing stay with the one before them, whose run is theirs (``workers.alike``).
+    """
     rows = len(numbers)
     if not rows:
         return []
-    done_s = np.cumsum(np.maximum(seconds, 1e-9))
+    done_s = np.cumsum(seconds)
     wide = min(max(2 * cpus, int(done_s[-1] / target_s)), rows // fewest)
     wide -= wide % cpus if wide > cpus else 0  # so that no CPU is left without one at the end
     number = max(min(cpus, rows), wide, -(-rows // MOST_ROWS))
-    edges = np.searchsorted(done_s, done_s[-1] * np.arange(1, number) / number, side="left") + 1
+    reached = np.searchsorted(done_s, done_s[-1] * np.arange(1, number) / number, side="left")
+    edges = np.searchsorted(done_s, done_s[np.minimum(reached, rows - 1)], side="right")
     bounds = np.unique(np.clip([0, *edges, rows], 0, rows)).tolist()
     # many cheap scenarios may make one chunk of average cost
     return [numbers[at : min(at + MOST_ROWS, b)] for a, b in pairwise(bounds) for at in range(a, b, MOST_ROWS)]

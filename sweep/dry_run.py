@@ -26,7 +26,7 @@ from sweep.store import Store
 from sweep.store.chunk import encode, table
 from sweep.store.keys import scenario_keys
 from sweep.task import Simulate, attempt
-from workers.delicate import expected_seconds
+from workers.delicate import followed
 from workers.schema import Columns, ScenarioError
 from workers.task import estimate_seconds, simulate
 
@@ -104,7 +104,7 @@ def workload(plan: Plan, store: Store, cpus: int) -> Workload:
         columns = {name: values[missing] for name, values in columns.items()}
         seconds = estimate_seconds(columns)
         rows, total_s = rows + len(missing), total_s + float(seconds.sum())
-        chunks += len(cut(seconds, expected_seconds(columns) > 0, cpus))
+        chunks += len(cut(seconds, followed(columns), cpus))
         random = np.random.default_rng(int(numbers[0]))
         some = np.sort(random.permutation(len(missing))[: -(-len(missing) // one_of)])
         samples.append((numbers[missing[some]], seconds[some]))

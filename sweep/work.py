@@ -19,7 +19,7 @@ from sweep.store import Store
 from sweep.store.index import PENDING, first_of_each
 from sweep.store.keys import scenario_keys
 from sweep.task import Reference, Task
-from workers.delicate import expected_seconds
+from workers.delicate import expected_runs, followed
 from workers.schema import ScenarioError
 from workers.task import estimate_seconds
 
@@ -104,7 +104,7 @@ def compute(
     try:
         for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
             store.index.put(task.keys, done.name)
-            kind = bool(expected_seconds(task.columns).any())
+            kind = bool(followed(task.columns).any())
             estimated_s = float(estimate_seconds(task.columns).sum())
             tally.add(done, kind, estimated_s)
             progress.add(done.rows, done.failed, done.lockups, estimated_s)
@@ -128,10 +128,17 @@ def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, p
             new = first_of_each(keys)
             new = new[store.unknown(keys[new])]
             progress.reuse(len(keys) - len(new))
-            columns, keys = {name: values[new] for name, values in columns.items()}, keys[new]
-            store.index.put(keys, PENDING)
-            whole = Task(columns, keys, store.storage)
+            columns = {name: values[new] for name, values in columns.items()}
+            whole = _beside_their_runs(Task(columns, keys[new], store.storage))
+            columns = whole.columns
+            store.index.put(whole.keys, PENDING)
             seconds = estimate_seconds(columns)
             progress.foresee(len(seconds), float(seconds.sum()))
-            parts = cut(seconds, expected_seconds(columns) > 0, cpus)
+            parts = cut(seconds, followed(columns), cpus)
             yield from (whole.take(rows) for rows in parts)
+
+
+def _beside_their_runs(task: Task) -> Task:
+    """Scenarios for which another one's run will do, behind that one: a chunk makes each run once."""
+    runs = expected_runs(task.columns)
+    return task.take(np.lexsort((runs != np.arange(len(runs)), runs)))

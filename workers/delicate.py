@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import cost, slices, timer
+from workers import alike, cost, slices, timer
 from workers.params import Params, aligned_pages, of_mixes
 from workers.results import rearm_period_ms
 from workers.schema import RCACHE_MAX_PAGES, Columns
@@ -59,10 +59,27 @@ def found(s: State, p: Params) -> np.ndarray:
     return timer.longest_stay_ns(s) >= NEAR_CHAIN * p.timer_jiffies * p.tick_ns
 
 
+def followed(scenarios: Columns) -> np.ndarray:
+    """Scenarios (rows,) that are settled event by event from the start; ``scenarios``: with depot columns."""
+    return from_the_start(scenarios) & affordable(scenarios)
+
+
 def expected_seconds(scenarios: Columns) -> np.ndarray:
     """What the events of each scenario will cost on one core, before it ran; shape (rows,); 0 where slices do, also for
-    the few that turn out delicate later. ``scenarios``: scenario and depot columns.
-    """
-    followed = from_the_start(scenarios) & affordable(scenarios)
+    the few that turn out delicate later, and where another one's run will do. ``scenarios``: with depot columns."""
     whole = cost.fill_seconds(scenarios) + scenarios["horizon_s"] * cost.seconds(scenarios)
-    return np.where(followed, whole, 0.0)
+    own = expected_runs(scenarios) == np.arange(len(whole))
+    return np.where(followed(scenarios) & own, whole, 0.0)
+
+
+def expected_runs(scenarios: Columns) -> np.ndarray:
+    """For each scenario (rows,) the one whose run, event by event, will do for it: as a rule itself."""
+    same, rows = np.arange(len(scenarios["cpus"])), np.flatnonzero(followed(scenarios))
+    first, same_as = alike.distinct({name: values[rows] for name, values in scenarios.items()})
+    some = {name: values[rows[first]] for name, values in scenarios.items()}
+    full, run = cost.expected_load(some).overflow > 0, np.arange(len(first))
+    for group in alike.by_capacity(some):
+        roomy = next((i for i, row in enumerate(group) if not full[row]), len(group))
+        run[group[roomy:]] = run[group[roomy : roomy + 1]]
+    same[rows] = rows[first[run[same_as]]]
+    return same

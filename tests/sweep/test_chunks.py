@@ -53,3 +53,10 @@ def test_scenarios_that_share_nothing_come_first_in_few_a_chunk() -> None:
     assert [len(chunk) for chunk in chunks] == [23, 22] * 4 + [150, 150]
     assert sum(alone[chunk].all() for chunk in chunks) == 180 // ALONE_S - 1  # a whole number for two CPUs
     assert len(cut(np.full(3, 1000.0), np.full(3, True), 2)) == 2
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 30), st.integers(0, 6)), min_size=1, max_size=100), st.integers(1, 16))
+def test_rows_that_cost_nothing_stay_with_the_one_before(groups: list[tuple[float, int]], cpus: int) -> None:
+    seconds = np.concatenate([np.r_[first, np.zeros(more)] for first, more in groups])
+    chunks = cut(seconds, np.full(len(seconds), True), cpus)
+    assert all(seconds[chunk[0]] > 0 for chunk in chunks)

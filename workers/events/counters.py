@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from workers.events.machine import Machine
 
 
-def counters(m: Machine) -> dict[str, Any]:
-    """The counters at the horizon. Section 6 of kernel.md."""
+def counters(m: Machine, trim_threshold: float) -> dict[str, Any]:
+    """The counters at the horizon. Section 6 of kernel.md. ``trim_threshold``: magazines a bin keeps, of a policy."""
     tree, now = m.tree, m.horizon_ns
     durations = [duration for _, duration in m.callbacks]
     unfinished_ns = 0.0 if m.callback_since_ns is None else now - m.callback_since_ns
@@ -36,7 +36,7 @@ def counters(m: Machine) -> dict[str, Any]:
         "magazines_peak": CPU_MAGAZINES * m.cpus + m.depot_peak,
         "depot_magazines_peak": m.depot_peak,
         "depot_magazines_end": m.depot_magazines,
-        "depot_surplus_largest_bin": max(max(r.peak for r in m.rcaches) - m.trim_threshold, 0),
+        "depot_surplus_largest_bin": max(max(r.peak for r in m.rcaches) - trim_threshold, 0),
         "iova_nodes_peak": m.structs_peak,
         "iova_nodes_end": m.structs,
         "iova_space_cached_peak_pages": m.cached_pages_peak,

@@ -77,6 +77,8 @@ class Domain(Clocks):
         self.trim_ns = 1e6 * depot["trim_period_ms"]
         self.trims = depot["depot_kind"] == "list" and self.trim_ns > 0 and self.trim_magazines > 0
         self.depot_magazines = self.depot_peak = 0
+        self.refused = False
+        """Whether a depot ever had no room for a magazine."""
         self.cached_pages = self.cached_pages_peak = 0
         self.structs = self.structs_peak = 0
         self.acquisitions = 0
@@ -176,6 +178,7 @@ class Domain(Clocks):
                     if self.trims and rcache.work_due_ns == inf:
                         self._schedule_work(rcache, now)
                 else:
+                    self.refused = True
                     if self.heap[0][0] < now:
                         yield now
                     now = self.free_magazine(cpu, now, loaded, rcache.pages)

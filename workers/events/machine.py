@@ -11,7 +11,6 @@ from heapq import heappush
 from typing import Any
 
 from workers.events.clocks import Steps, begun_within
-from workers.events.counters import counters
 from workers.events.maps import Maps
 from workers.schema import FQ_SLOTS
 from workers.state import ALIGNED_SPREAD_NS
@@ -25,15 +24,14 @@ class Machine(Maps):
         self.phases = phases
         self.horizon_ns = 1e9 * scenario["horizon_s"]
 
-    def run(self, look: Callable[[float], float] | None = None) -> dict[str, Any]:
-        """Fills, runs to the horizon; what ``workers.results.finish`` needs of one row. ``look``: see Clocks.go."""
+    def run(self, look: Callable[[float], float] | None = None) -> None:
+        """Fills, runs to the horizon. ``look``: see Clocks.go."""
         self._fill()
         spread_ns = ALIGNED_SPREAD_NS if self.scenario["phase"] == "aligned" else self._period_ns
         tasks = {cpu: self._cpu(cpu, self.phases[cpu] * spread_ns) for cpu in range(self.active)}
         for cpu in tasks:
             heappush(self.heap, (self.phases[cpu] * spread_ns, cpu))
         self.go(tasks, self.depot_work, self.horizon_ns, look)
-        return counters(self)
 
     @property
     def _period_ns(self) -> float:

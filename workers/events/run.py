@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workers import params
+from workers import alike, params
+from workers.events.counters import counters
 from workers.events.machine import Machine
 from workers.phases import uniform_phases
 from workers.schema import Columns
@@ -15,10 +16,17 @@ from workers.schema import Columns
 def run(scenarios: Columns) -> Columns:
     """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
 
-    ``scenarios``: scenario and depot columns, shapes (rows,), at least one row.
+    ``scenarios``: scenario and depot columns, shapes (rows,), at least one row. Those that differ in their depot's
+    capacity alone are one run, once none of its magazines was refused.
     """
-    rows = len(scenarios["cpus"])
-    found = [machine({name: values[i : i + 1] for name, values in scenarios.items()}).run() for i in range(rows)]
+    found: list[dict[str, Any]] = [{}] * len(scenarios["cpus"])
+    for rows in alike.by_capacity(scenarios):
+        ran: Machine | None = None
+        for row in rows:
+            if ran is None or ran.refused:
+                ran = machine({name: values[row : row + 1] for name, values in scenarios.items()})
+                ran.run()
+            found[row] = counters(ran, scenarios["trim_threshold"][row])
     return {name: np.array([row[name] for row in found]) for name in found[0]}
 
 

@@ -1,0 +1,50 @@
+"""Scenarios that are the same run under several depots: each such run is made once.
+
+Before a run that is known where every IOVA is oversize, as the rcache then plays no part. After one, it is where no
+magazine was refused: any larger depot with magazines of the same size would have done the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from workers.schema import RCACHE_MAX_PAGES, SCENARIO_COLUMNS, Columns, parse_iova_pages
+
+TRIMS = ("trim_threshold", "trim_period_ms", "trim_magazines")
+RUN = ("depot_kind", "depot_capacity", *TRIMS, "magazine_pfns")
+"""Depot columns that decide a run; the others are bytes of what it counted."""
+
+LOAD = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
+
+
+def distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to run, and for each row which of those is its own run: that of the first with the same content, where every
+    IOVA is oversize but for the depot. ``scenarios``: scenario and depot columns, shapes (rows,)."""
+    bypasses = {text: min(parse_iova_pages(text)[0]) > RCACHE_MAX_PAGES for text in set(scenarios["iova_pages"])}
+    depots = zip(scenarios["iova_pages"], _content(scenarios, RUN), strict=True)
+    keys = zip(_content(scenarios, LOAD), (None if bypasses[text] else depot for text, depot in depots), strict=True)
+    seen: dict[Hashable, int] = {}
+    same_as = np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
+    return np.unique(same_as, return_index=True)[1], same_as
+
+
+def by_capacity(scenarios: Columns) -> list[list[int]]:
+    """The rows in groups that differ in their depot's capacity alone, each from the smallest depot up.
+
+    A list that is trimmed is alike to none: its work takes the depot's lock, even where it finds nothing to do.
+    """
+    listed = scenarios["depot_kind"] == "list"
+    trims = listed & (scenarios["trim_period_ms"] > 0) & (scenarios["trim_magazines"] > 0)
+    capacity = np.where(listed, np.inf, scenarios["depot_capacity"])
+    load, trimming = _content(scenarios, (*LOAD, "magazine_pfns")), _content(scenarios, TRIMS)
+    groups: dict[Hashable, list[int]] = {}
+    for row in np.argsort(capacity, kind="stable").tolist():
+        groups.setdefault((load[row], trimming[row] if trims[row] else None), []).append(row)
+    return list(groups.values())
+
+
+def _content(scenarios: Columns, names: Sequence[str]) -> list[tuple[Hashable, ...]]:
+    """Of each row its values in some columns."""
+    return list(zip(*(scenarios[name].tolist() for name in names), strict=True))
