@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from workers.jiffies import rearm_period_ms
 from workers.reference.run import depot_columns
-from workers.results import rearm_period_ms
 from workers.schema import Columns, ScenarioError, complete_row, to_columns
 
 Row = dict[str, Any]

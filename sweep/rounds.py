@@ -18,7 +18,7 @@ from sweep.results import Answer, Chunks
 from sweep.store import Store
 from sweep.store.keys import scenario_keys
 from sweep.work import missing
-from workers.results import rearm_period_ms
+from workers.jiffies import rearm_period_ms
 from workers.schema import VERDICTS, ScenarioError
 
 MODES = ("full", "refine")

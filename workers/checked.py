@@ -1,18 +1,19 @@
 """Which scenarios lie where the model was compared with the reference machine and agreed with it well enough.
 
 The range is that of the compared scenarios, column by column; in no part of it did less than 90 % of the classes
-agree (docs/model.md). Beyond it, above 256 pages, 512 CPUs or 100,000 unmaps/s a CPU, a scenario may be right, but
-counts as unchecked. Costs that the reference machine cannot vary count as compared up to twice or half their default.
+agree (docs/model.md). Above 512 CPUs, 256 pages or 100,000 unmaps/s a CPU those compared were followed event by event,
+so others there count as unchecked, as do those that are delicate but too dear to follow. Costs that the reference
+machine cannot vary count as compared up to twice or half their default.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from workers import delicate
 from workers.schema import COST_COLUMNS, Columns, parse_iova_pages
 
 COMPARED = {
-    "cpus": (8, 512),
     "unmap_burst": (4, 400),
     "in_flight": (4, 2452),
     "rb_visit_ns": (12, 100),
@@ -23,10 +24,12 @@ COMPARED = {
 }
 """Least and greatest value that agreed."""
 
-COMPARED_RATES_PER_S = (65.0, 1e5)
-"""Nominal unmaps/s of an active CPU."""
+LEAST_CPUS, LEAST_PER_S = 8, 65.0
+IN_SLICES = (512, 256, 1e5)
+"""Most CPUs, pages and nominal unmaps/s of an active CPU that agreed."""
 
-LARGEST_PAGES = 256
+FOLLOWED = (768, 1024, 1e6)
+"""The same of what is followed event by event."""
 
 SAME_COST = 2.0
 
@@ -34,7 +37,7 @@ SAME_COST = 2.0
 def checked(scenarios: Columns) -> np.ndarray:
     """Whether each scenario is within the range that agreed; booleans of shape (rows,).
 
-    ``scenarios``: scenario columns. iommu.strict=1 was not compared.
+    ``scenarios``: scenario and depot columns. iommu.strict=1 was not compared.
     """
     inside = ~scenarios["strict"].astype(bool)
     for name, (low, high) in COMPARED.items():
@@ -44,6 +47,13 @@ def checked(scenarios: Columns) -> np.ndarray:
             ratio = scenarios[column.name] / column.default
             inside &= (ratio >= 1.0 / SAME_COST) & (ratio <= SAME_COST)
     rate_per_s = 1e6 * scenarios["unmap_burst"] / scenarios["burst_period_us"]
-    inside &= (rate_per_s >= COMPARED_RATES_PER_S[0]) & (rate_per_s <= COMPARED_RATES_PER_S[1])
+    inside &= (scenarios["cpus"] >= LEAST_CPUS) & (rate_per_s >= LEAST_PER_S)
     largest = {text: max(parse_iova_pages(text)[0]) for text in set(scenarios["iova_pages"])}
-    return inside & np.array([largest[text] <= LARGEST_PAGES for text in scenarios["iova_pages"]], bool)
+    pages = np.array([largest[text] for text in scenarios["iova_pages"]], float)
+
+    def within(cpus: float, most_pages: float, per_s: float) -> np.ndarray:
+        return (scenarios["cpus"] <= cpus) & (pages <= most_pages) & (rate_per_s <= per_s)
+
+    from_the_start, affordable = delicate.from_the_start(scenarios), delicate.affordable(scenarios)
+    followed = from_the_start & affordable
+    return inside & np.where(followed, within(*FOLLOWED), within(*IN_SLICES) & ~from_the_start)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workers.jiffies import rearm_period_ms
 from workers.params import of_mixes
-from workers.results import rearm_period_ms
 from workers.schema import FQ_SLOTS, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
 
 SECONDS_PER_CPU = 0.7e-3

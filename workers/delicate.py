@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from workers import alike, cost, slices, timer
+from workers.jiffies import rearm_period_ms
 from workers.params import Params, aligned_pages, of_mixes
-from workers.results import rearm_period_ms
 from workers.schema import RCACHE_MAX_PAGES, Columns
 from workers.state import State
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workers.jiffies import rearm_jiffies
 from workers.packing import lost_pages
-from workers.results import rearm_jiffies
 from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
 SHORTEST_OP_NS = 1e-3

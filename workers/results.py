@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from workers import checked, hazard
+from workers.jiffies import rearm_period_ms
 from workers.schema import RCACHE_BINS, RESULT_COLUMNS, Columns
 
 IOVA_NODE_BYTES = 64
@@ -36,21 +37,6 @@ COUNTED = tuple(
 def full_magazine_bytes(depot: Mapping[str, Any]) -> int:
     """A full magazine with the struct iovas that its pfns keep allocated; ``depot``: depot columns of one row."""
     return int(depot["magazine_bytes"]) + IOVA_NODE_BYTES * int(depot["magazine_pfns"])
-
-
-def rearm_period_ms(hz: np.ndarray) -> np.ndarray:
-    """Longest time from arming the 10 ms flush timer to its run, in ms.
-
-    ``hz``: ticks a second, any shape. Source: kernel/time/timer.c, calc_index(): the
-    wheel rounds up by one jiffy, so (msecs_to_jiffies(10) + 1) ticks.
-    """
-    hz = np.asarray(hz)
-    return rearm_jiffies(hz) * 1000.0 / hz
-
-
-def rearm_jiffies(hz: np.ndarray) -> np.ndarray:
-    """The same in ticks: msecs_to_jiffies(10) + 1."""
-    return -(-10 * hz // 1000) + 1
 
 
 def verdict(residency_ms: np.ndarray, lockup_probability: np.ndarray, hz: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sweep.baseline.boundary import ABOVE, AT, BELOW, Boundary
 from sweep.baseline.lines import FAILURE, Line
 from sweep.report.answers.words import si
-from workers.results import rearm_period_ms
+from workers.jiffies import rearm_period_ms
 from workers.schema import VERDICTS
 
 KINDS = ("failure", "locks", "chains", "verdict", "memory", "reclaim", "tree", "stay", "rates")

@@ -14,7 +14,8 @@ from sweep.baseline.boundary import Boundary, boundary
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE
 from sweep.grid import PERIOD
 from sweep.store.chunk import FAILED as FAILURE
-from workers.results import SOFT_LOCKUP_MS, rearm_period_ms
+from workers.jiffies import rearm_period_ms
+from workers.results import SOFT_LOCKUP_MS
 
 LOAD = ("policy", *(name for name in LOAD_NAMES if name != PERIOD))
 """Scenario columns that tell lines apart. Costs do so only where a grid varies them: else they are under test."""

@@ -12,8 +12,9 @@ from typing import Any
 from sweep.capacity import words
 from sweep.report.answers.words import seconds
 from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, SPIKES, Measured, bins
+from workers.jiffies import rearm_jiffies
 from workers.policy import depot_values
-from workers.results import CPU_MAGAZINES, IOVA_NODE_BYTES, full_magazine_bytes, rearm_jiffies
+from workers.results import CPU_MAGAZINES, IOVA_NODE_BYTES, full_magazine_bytes
 from workers.schema import FQ_SLOTS, RCACHE_BINS, RCACHE_MAX_PAGES
 
 Row = Mapping[str, Any]

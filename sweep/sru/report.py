@@ -15,7 +15,7 @@ from sweep.sru.claims import Depot, claims
 from sweep.sru.jobs import RUNTIME_S, Job, job
 from sweep.sru.runs import BOTH, OVERSIZE, POLICIES, SPIKES, Measured
 from workers import MODEL_VERSION
-from workers.results import rearm_period_ms
+from workers.jiffies import rearm_period_ms
 from workers.schema import RCACHE_MAX_PAGES
 
 SHOWN = ("cpus", "active_cpus", "iova_pages", "unmap_burst", "in_flight", "domains", "hz")

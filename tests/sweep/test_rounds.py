@@ -16,7 +16,7 @@ from sweep.refine import search
 from sweep.results import write_results
 from sweep.run import run
 from tests.sweep import standin
-from workers.results import rearm_period_ms
+from workers.jiffies import rearm_period_ms
 from workers.schema import Columns, ScenarioError
 
 GRID = (

@@ -13,7 +13,7 @@ import pytest
 
 from tests.workers.scenarios import table
 from workers.delicate import expected_seconds
-from workers.results import rearm_period_ms
+from workers.jiffies import rearm_period_ms
 from workers.schema import Columns
 from workers.task import simulate
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.workers.scenarios import table
-from workers.results import COUNTED, finish, rearm_period_ms, verdict
+from workers.jiffies import rearm_period_ms
+from workers.results import COUNTED, finish, verdict
 from workers.schema import RESULT_COLUMNS
 
 USUAL = {"cpus": 64, "unmap_burst": 1, "burst_period_us": 1e3, "in_flight": 1}

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.workers.scenarios import table
 from workers import params, timer
+from workers.jiffies import rearm_period_ms
 from workers.reference.run import simulate_columns
-from workers.results import rearm_period_ms
 from workers.state import NEVER, initial
 from workers.step import step
 from workers.task import simulate

@@ -13,7 +13,7 @@ from typing import Any
 from workers.events.clocks import NOBODY, Ring, Steps, begun_within
 from workers.events.domain import Domain
 from workers.hazard import LONG_STAY_S
-from workers.results import rearm_jiffies
+from workers.jiffies import rearm_jiffies
 
 
 class FlushQueue(Domain):

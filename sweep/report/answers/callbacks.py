@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from workers.results import SOFT_LOCKUP_MS, rearm_period_ms
+from workers.jiffies import rearm_period_ms
+from workers.results import SOFT_LOCKUP_MS
 
 SOFT_LOCKUP_S = SOFT_LOCKUP_MS / 1e3
 RCU_STALLS_S = (21.0, 60.0)

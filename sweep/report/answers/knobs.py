@@ -11,7 +11,7 @@ import polars as pl
 
 from sweep.config import COST_NAMES, RATE
 from sweep.pairs import distinct, varying
-from workers.results import rearm_period_ms
+from workers.jiffies import rearm_period_ms
 from workers.schema import parse_iova_pages
 
 COSTS = "costs"

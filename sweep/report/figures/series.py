@@ -13,7 +13,7 @@ from sweep.report.answers.telling import Telling
 from sweep.report.answers.words import pages, seconds, si
 from sweep.report.figures.style import AFTER, BEFORE, shown, to_svg
 from sweep.report.view import View
-from workers.results import rearm_period_ms
+from workers.jiffies import rearm_period_ms
 
 POINTS, LOCK_SPANS = 400, 75
 """Spans of time that a trace is drawn in: the greatest value of each, so that no peak is lost; the lock's mean."""
