@@ -28,29 +28,25 @@ from workers.task import estimate_seconds
 class Tally:
     """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
 
-    Of each kind of chunk (True: scenarios likely delicate) ``estimated_s``, what ``estimate_seconds`` gives for it;
-    ``first_mib``: most memory of the first ones. ``ratio``: seconds in the model over those estimated of the first
-    chunk that is not delicate; delicate ones are a few scenarios each, and say little of one another.
+    ``core_factor``: see ``sweep.core_speed``. ``estimated_s``: what ``estimate_seconds`` gives for them; ``first_mib``:
+    most memory of the first chunk that is delicate (True) and the first that is not.
     """
 
     rows: int = 0
     failed: int = 0
     chunks: int = 0
     model_s: float = 0.0
-    estimated_s: dict[bool, float] = field(default_factory=dict)
-    ratio: float = 1.0
-    first_mib: float = 0.0
+    core_factor: float = 1.0
+    estimated_s: float = 0.0
+    first_mib: dict[bool, float] = field(default_factory=dict)
     started: float = field(default=float("inf"))
     ended: float = 0.0
     peak_mib: float = 0.0
 
     def add(self, done: Reference, kind: bool, estimated_s: float) -> None:
         """Counts one chunk."""
-        if kind not in self.estimated_s:
-            self.first_mib = max(self.first_mib, done.peak_mib)
-            if not kind:
-                self.ratio = done.model_s / max(estimated_s, 1e-9)
-        self.estimated_s[kind] = self.estimated_s.get(kind, 0.0) + estimated_s
+        self.first_mib.setdefault(kind, done.peak_mib)
+        self.estimated_s += estimated_s
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
         self.model_s += done.model_s
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
@@ -73,11 +69,11 @@ class Tally:
         }
 
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
-        """What the model's estimate, corrected by ``ratio``, would have said, and what came."""
-        core_s = self.estimated_s.get(True, 0.0) + self.ratio * self.estimated_s.get(False, 0.0)
+        """What the model's estimate says of cores as fast as this one, and what came."""
+        core_s = self.core_factor * self.estimated_s
         span_s = self.ended - self.started if self.chunks else 0.0
         return {
-            "predicted": _figures(core_s, core_s / cpus, self.first_mib),
+            "predicted": _figures(core_s, core_s / cpus, max(self.first_mib.values(), default=0.0)),
             "actual": _figures(self.model_s, span_s, self.peak_mib),
         }
 
