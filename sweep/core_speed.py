@@ -5,6 +5,7 @@ Shared machines are two or three times as fast on some days as on others, so a f
 
 from __future__ import annotations
 
+import functools
 import time
 
 from workers.reference.run import depot_columns
@@ -17,8 +18,9 @@ LOAD_S = 2.65 * 0.0168
 """What LOAD takes there: it took 16.8 ms on a day on which 461 scenarios took their estimate / 2.65 at the median."""
 
 
+@functools.cache
 def core_factor() -> float:
-    """Seconds that an estimated second takes here: the best of a few runs of one small load."""
+    """Seconds that an estimated second takes here: the best of a few runs of one small load, once a process."""
     scenarios = complete_columns({name: [value] for name, value in LOAD.items()})
     scenarios |= depot_columns(scenarios)
     return min(_seconds(scenarios) for _ in range(RUNS)) / LOAD_S

@@ -21,7 +21,6 @@ from sweep.aggregate import summarize
 from sweep.baseline.gate import open_gate
 from sweep.command import COMPLETE, FAILED_POINTS, MOST_FAILURES
 from sweep.config import Library, SweepConfig, given
-from sweep.core_speed import core_factor
 from sweep.document.text import one_line
 from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
@@ -168,7 +167,7 @@ def _complete(
     clock: Clock,
 ) -> tuple[Tally, Joined]:
     """Runs what is missing and joins the table; again, where a chunk got lost on the way."""
-    tally = Tally(core_factor=core_factor())
+    tally = Tally()
 
     def begun() -> Joined:
         for batches in chosen.rounds(store, progress):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweep.core_speed import core_factor
 from sweep.storage import Storage
 from sweep.store import write_chunk
 from sweep.store.chunk import table
@@ -53,7 +54,7 @@ class Reference:
     """What a worker hands back: the chunk's name and rows, how many failed or lock up, what it took.
 
     ``model_s``: seconds in the model; ``started``, ``ended``: seconds since the epoch; ``peak_mib``: the most memory
-    of the worker's process so far.
+    of the worker's process so far; ``core_factor``: ``sweep.core_speed``'s, of the worker's core.
     """
 
     name: str
@@ -64,19 +65,20 @@ class Reference:
     started: float
     ended: float
     peak_mib: float
+    core_factor: float
 
 
 def run_task(task: Task, simulate: Simulate) -> Reference:
     """Runs a task and writes its chunk, a scenario that raised being a row of it; raises OSError for a bad disk."""
-    started = time.time()
+    factor, started = core_factor(), time.time()
     ids = np.array(to_hex(task.keys), object)  # not the users': equal content is run once, whatever they call it
     done, results, errors = attempt({"id": ids, **task.columns}, simulate)
-    return _commit(task, done, results, errors, started, time.time() - started)
+    return _commit(task, done, results, errors, started, time.time() - started, factor)
 
 
 def quarantine(task: Task, error: str) -> Reference:
     """Writes all rows of a task as failed, because no worker survives them; raises OSError."""
-    return _commit(task, np.arange(0), {}, dict.fromkeys(range(len(task)), error), time.time(), 0.0)
+    return _commit(task, np.arange(0), {}, dict.fromkeys(range(len(task)), error), time.time(), 0.0, 1.0)
 
 
 def attempt(columns: Columns, simulate: Simulate, first: int = 0) -> tuple[np.ndarray, Columns, dict[int, str]]:
@@ -102,9 +104,15 @@ def _sentence(error: Exception) -> str:
 
 
 def _commit(
-    task: Task, done: np.ndarray, results: Columns, errors: dict[int, str], started: float, model_s: float
+    task: Task,
+    done: np.ndarray,
+    results: Columns,
+    errors: dict[int, str],
+    started: float,
+    model_s: float,
+    factor: float,
 ) -> Reference:
     name = write_chunk(task.storage, MODEL_VERSION, table(task.keys, results, done, errors))
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lockups = int((results["verdict"] == "soft_lockup").sum()) if results else 0
-    return Reference(name, len(task), len(errors), lockups, model_s, started, time.time(), peak_mib)
+    return Reference(name, len(task), len(errors), lockups, model_s, started, time.time(), peak_mib, factor)

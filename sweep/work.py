@@ -28,16 +28,15 @@ from workers.task import estimate_seconds
 class Tally:
     """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
 
-    ``core_factor``: see ``sweep.core_speed``. ``estimated_s``: what ``estimate_seconds`` gives for them; ``first_mib``:
-    most memory of the first chunk that is delicate (True) and the first that is not.
+    ``predicted_s``: what ``estimate_seconds`` gives for them, on the cores that ran them; ``first_mib``: most memory of
+    the first chunk that is delicate (True) and the first that is not.
     """
 
     rows: int = 0
     failed: int = 0
     chunks: int = 0
     model_s: float = 0.0
-    core_factor: float = 1.0
-    estimated_s: float = 0.0
+    predicted_s: float = 0.0
     first_mib: dict[bool, float] = field(default_factory=dict)
     started: float = field(default=float("inf"))
     ended: float = 0.0
@@ -46,7 +45,7 @@ class Tally:
     def add(self, done: Reference, kind: bool, estimated_s: float) -> None:
         """Counts one chunk."""
         self.first_mib.setdefault(kind, done.peak_mib)
-        self.estimated_s += estimated_s
+        self.predicted_s += done.core_factor * estimated_s
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
         self.model_s += done.model_s
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
@@ -69,11 +68,10 @@ class Tally:
         }
 
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
-        """What the model's estimate says of cores as fast as this one, and what came."""
-        core_s = self.core_factor * self.estimated_s
+        """What the model's estimate says, and what came."""
         span_s = self.ended - self.started if self.chunks else 0.0
         return {
-            "predicted": _figures(core_s, core_s / cpus, max(self.first_mib.values(), default=0.0)),
+            "predicted": _figures(self.predicted_s, self.predicted_s / cpus, max(self.first_mib.values(), default=0.0)),
             "actual": _figures(self.model_s, span_s, self.peak_mib),
         }
 

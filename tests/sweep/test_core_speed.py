@@ -12,7 +12,8 @@ from workers.task import simulate
 
 
 def test_a_core_that_takes_longer_has_a_larger_factor(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = core_speed.core_factor()
+    measure = core_speed.core_factor.__wrapped__
+    found = measure()
     assert found > 0
 
     def slowly(scenarios: Columns) -> Columns:
@@ -22,4 +23,4 @@ def test_a_core_that_takes_longer_has_a_larger_factor(monkeypatch: pytest.Monkey
         return simulate(scenarios)
 
     monkeypatch.setattr(core_speed, "simulate", slowly)
-    assert core_speed.core_factor() > 2 * found
+    assert measure() > 2 * found

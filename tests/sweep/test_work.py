@@ -89,15 +89,15 @@ def test_efficiency_is_the_model_s_share_of_the_workers_time() -> None:
     assert Tally().summary(0.0, 2) == {"chunks": 0}
 
 
-def test_the_forecast_knows_how_fast_the_cores_are() -> None:
-    def chunk(model_s: float, peak_mib: float) -> Reference:
-        return Reference("", 1, 0, 0, model_s, 0.0, model_s, peak_mib)
+def test_the_forecast_knows_how_fast_each_chunk_s_core_is() -> None:
+    def chunk(model_s: float, peak_mib: float, core_factor: float) -> Reference:
+        return Reference("", 1, 0, 0, model_s, 0.0, model_s, peak_mib, core_factor)
 
-    tally = Tally(core_factor=0.5)
-    chunks = [(True, 10, 30, 200), (True, 10, 20, 300), (False, 4, 2, 250), (False, 6, 7, 90)]
-    for kind, estimated_s, model_s, peak_mib in chunks:
-        tally.add(chunk(model_s, peak_mib), kind, estimated_s)
+    tally = Tally()
+    chunks = [(True, 10, 30, 200, 0.5), (True, 10, 20, 300, 2.0), (False, 4, 2, 250, 0.5), (False, 6, 7, 90, 0.5)]
+    for kind, estimated_s, model_s, peak_mib, core_factor in chunks:
+        tally.add(chunk(model_s, peak_mib, core_factor), kind, estimated_s)
     said = tally.forecast(cpus=2)
-    assert said["predicted"] == {"core_s": 15.0, "wall_s": 7.5, "peak_mib": 250}
+    assert said["predicted"] == {"core_s": 30.0, "wall_s": 15.0, "peak_mib": 250}
     assert said["actual"]["core_s"] == 59.0
     assert Tally().forecast(2)["predicted"]["core_s"] == 0
