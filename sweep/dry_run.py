@@ -111,8 +111,9 @@ def workload(plan: Plan, store: Store, cpus: int) -> Workload:
     drawn, seconds = (np.concatenate([sample[i] for sample in samples]) for i in (0, 1))
     if not rows:
         return Workload(0, 0, 0.0, drawn, 1.0)
-    share = float(np.clip(SAMPLE_S / (SAMPLE_ROWS * seconds.mean()), LEAST_SHARE, 1.0))
-    each_s = float(estimate_seconds(_shortened(plan.rows(drawn), share)).mean())
+    whole = plan.rows(_stratified(drawn, seconds, SAMPLE_ROWS))  # few of them share a run, of the plan's scenarios more
+    share = float(np.clip(SAMPLE_S / (SAMPLE_ROWS * estimate_seconds(whole).mean()), LEAST_SHARE, 1.0))
+    each_s = float(estimate_seconds(_shortened(whole, share)).mean())
     return Workload(rows, chunks, total_s, _stratified(drawn, seconds, SAMPLE_S / each_s), share)
 
 

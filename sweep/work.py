@@ -28,15 +28,18 @@ from workers.task import estimate_seconds
 class Tally:
     """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
 
-    ``predicted_s``: what ``estimate_seconds`` gives for them, on the cores that ran them; ``first_mib``: most memory of
-    the first chunk that is delicate (True) and the first that is not.
+    ``delicate_s``: what ``estimate_seconds`` gives for chunks with delicate scenarios, on the cores that ran them;
+    ``sliced_s``: for the others, and ``sliced_ratio``: what the first of them took over that. ``first_mib``: most
+    memory of the first chunk of each kind (True: delicate).
     """
 
     rows: int = 0
     failed: int = 0
     chunks: int = 0
     model_s: float = 0.0
-    predicted_s: float = 0.0
+    delicate_s: float = 0.0
+    sliced_s: float = 0.0
+    sliced_ratio: float = 1.0
     first_mib: dict[bool, float] = field(default_factory=dict)
     started: float = field(default=float("inf"))
     ended: float = 0.0
@@ -44,8 +47,13 @@ class Tally:
 
     def add(self, done: Reference, kind: bool, estimated_s: float) -> None:
         """Counts one chunk."""
+        if kind:
+            self.delicate_s += done.core_factor * estimated_s
+        else:
+            self.sliced_s += estimated_s
+            if kind not in self.first_mib:
+                self.sliced_ratio = done.model_s / max(estimated_s, 1e-9)
         self.first_mib.setdefault(kind, done.peak_mib)
-        self.predicted_s += done.core_factor * estimated_s
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
         self.model_s += done.model_s
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
@@ -68,10 +76,11 @@ class Tally:
         }
 
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
-        """What the model's estimate says, and what came."""
+        """What the model's estimate, corrected, would have said, and what came."""
+        core_s = self.delicate_s + self.sliced_ratio * self.sliced_s
         span_s = self.ended - self.started if self.chunks else 0.0
         return {
-            "predicted": _figures(self.predicted_s, self.predicted_s / cpus, max(self.first_mib.values(), default=0.0)),
+            "predicted": _figures(core_s, core_s / cpus, max(self.first_mib.values(), default=0.0)),
             "actual": _figures(self.model_s, span_s, self.peak_mib),
         }
 

@@ -101,7 +101,7 @@ def _start(made: Cluster, scratch: Path, *options: str, wrapped: list[str] | Non
             )
         made.nodes.append(node)
         while node.poll() is None:
-            if "block forever" in (said := log.read_text()):  # the last it says; its address file is written before
+            if "block forever" in (said := log.read_text()):  # by then its address file is written
                 return said
             time.sleep(0.1)
         _stop(node)

@@ -14,14 +14,17 @@ from workers.schema import RCACHE_MAX_PAGES, SCENARIO_COLUMNS, Columns, parse_io
 
 TRIMS = ("trim_threshold", "trim_period_ms", "trim_magazines")
 RUN = ("depot_kind", "depot_capacity", *TRIMS, "magazine_pfns")
-"""Depot columns that decide a run; the others are bytes of what it counted."""
+"""Depot columns that decide a run; the others only turn its counts into bytes."""
 
 LOAD = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
 
 
 def distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to run, and for each row which of those is its own run: that of the first with the same content, where every
-    IOVA is oversize but for the depot. ``scenarios``: scenario and depot columns, shapes (rows,)."""
+    """Rows with the same load and depot are one run; where every IOVA is oversize the depot does not matter.
+
+    Gives the rows to run, and for each row which of those is its run. ``scenarios``: scenario and depot columns, shapes
+    (rows,).
+    """
     bypasses = {text: min(parse_iova_pages(text)[0]) > RCACHE_MAX_PAGES for text in set(scenarios["iova_pages"])}
     depots = zip(scenarios["iova_pages"], _content(scenarios, RUN), strict=True)
     keys = zip(_content(scenarios, LOAD), (None if bypasses[text] else depot for text, depot in depots), strict=True)
@@ -31,9 +34,10 @@ def distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_capacity(scenarios: Columns) -> list[list[int]]:
-    """The rows in groups that differ in their depot's capacity alone, each from the smallest depot up.
+    """The rows in groups of one load and size of magazine, each from the smallest depot up; a list is the largest.
 
-    A list that is trimmed is alike to none: its work takes the depot's lock, even where it finds nothing to do.
+    From the first of a group that refused no magazine on, they are one run. A list that is trimmed is alike to none:
+    its work takes the depot's lock, even where it finds nothing to do.
     """
     listed = scenarios["depot_kind"] == "list"
     trims = listed & (scenarios["trim_period_ms"] > 0) & (scenarios["trim_magazines"] > 0)

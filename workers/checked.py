@@ -2,8 +2,9 @@
 
 The range is that of the compared scenarios, column by column; in no part of it did less than 90 % of the classes
 agree (docs/model.md). Above 512 CPUs, 256 pages or 100,000 unmaps/s a CPU those compared were followed event by event,
-so others there count as unchecked, as do those that are delicate but too dear to follow. Costs that the reference
-machine cannot vary count as compared up to twice or half their default.
+so others there count as unchecked, as do those that are delicate from their start but too dear to follow. Costs that
+the reference machine cannot vary count as compared up to twice or half their default. All this is about how the model
+runs a scenario; the twin's rows say the same of it.
 """
 
 from __future__ import annotations

@@ -73,13 +73,17 @@ def expected_seconds(scenarios: Columns) -> np.ndarray:
 
 
 def expected_runs(scenarios: Columns) -> np.ndarray:
-    """For each scenario (rows,) the one whose run, event by event, will do for it: as a rule itself."""
-    same, rows = np.arange(len(scenarios["cpus"])), np.flatnonzero(followed(scenarios))
+    """For each scenario (rows,) the one whose run, event by event, will do for it: as a rule itself.
+
+    Whether a depot will be full is foreseen; that decides where scenarios run and what is forecast, never a result.
+    """
+    runs, rows = np.arange(len(scenarios["cpus"])), np.flatnonzero(followed(scenarios))
     first, same_as = alike.distinct({name: values[rows] for name, values in scenarios.items()})
-    some = {name: values[rows[first]] for name, values in scenarios.items()}
-    full, run = cost.expected_load(some).overflow > 0, np.arange(len(first))
-    for group in alike.by_capacity(some):
-        roomy = next((i for i, row in enumerate(group) if not full[row]), len(group))
-        run[group[roomy:]] = run[group[roomy : roomy + 1]]
-    same[rows] = rows[first[run[same_as]]]
-    return same
+    distinct = {name: values[rows[first]] for name, values in scenarios.items()}
+    full, run_of = cost.expected_load(distinct).overflow > 0, np.arange(len(first))
+    for group in alike.by_capacity(distinct):
+        roomy = [i for i, row in enumerate(group) if not full[row]]
+        if roomy:
+            run_of[group[roomy[0] :]] = group[roomy[0]]
+    runs[rows] = rows[first[run_of[same_as]]]
+    return runs

@@ -23,8 +23,8 @@ def simulate(scenarios: Columns) -> Columns:
 def count(scenarios: Columns) -> Columns:
     """What ``workers.results.finish`` needs of each scenario, arrays of shape (rows,).
 
-    Rows that no depot can tell apart run once. All run in slices, side by side; the delicate ones (workers.delicate)
-    are settled event by event.
+    Rows that no depot can tell apart run once (workers.alike). They run in slices, side by side, but for the delicate
+    ones (workers.delicate), which are settled event by event.
     """
     first, same_as = alike.distinct(scenarios)
     distinct = {name: values[first] for name, values in scenarios.items()}
@@ -42,7 +42,7 @@ def estimate_seconds(scenarios: Columns) -> np.ndarray:
 
     Measured on the default grid: the steps a scenario takes follow its horizon, a step's cost its CPUs. A batch of a
     few costs several times as much a scenario: numpy's cost per call is shared by the lanes. One that is delicate from
-    its start costs what its events do instead, and nothing where another one's run will do.
+    its start costs what its events do instead, and nothing where the run of another one in this table will do.
     """
     slices_s = scenarios["horizon_s"] * (BASE_ROWS + scenarios["active_cpus"]) * SECONDS_PER_ROW
     return np.where(delicate.followed(scenarios), delicate.expected_seconds(scenarios), slices_s)

@@ -113,6 +113,7 @@ def dying() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 << 20}
+        # so that a dead node is noticed after two seconds, not after fifteen
         head["_system_config"] = {"health_check_period_ms": 500, "health_check_failure_threshold": 4}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         yield cluster

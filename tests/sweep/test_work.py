@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.executor import inline
+from sweep.plan import TablePlan
 from sweep.progress import Progress
 from sweep.results import Chunks
 from sweep.storage import open_storage
@@ -17,9 +20,9 @@ from sweep.store import Store
 from sweep.store.keys import scenario_keys
 from sweep.task import Reference
 from sweep.work import Tally, compute, missing
-from tests.sweep.contents import plan
+from tests.sweep.contents import DEPOT, plan
 from tests.sweep.standin import RAISES, simulate
-from workers.schema import Columns
+from workers.schema import Columns, complete_columns
 
 
 def run(folder: Path, seeds: list[int], batches: list[np.ndarray], ran: list[int] | None = None) -> tuple[Store, Tally]:
@@ -77,6 +80,27 @@ def test_results_of_any_rows_can_be_looked_up(tmp_path: Path) -> None:
     assert found["error"].to_list() == [None, "ValueError: no such machine", None]
 
 
+def test_scenarios_that_are_one_run_are_in_one_task(tmp_path: Path) -> None:
+    """However far apart they are listed."""
+    policies, seeds = {"array": DEPOT, "wide": DEPOT | {"depot_capacity": 128}}, list(range(40))
+    load = {"cpus": 64, "unmap_burst": 8, "in_flight": 16, "burst_period_us": 8e3, "phase": "aligned", "horizon_s": 1e3}
+    given: dict[str, list[Any]] = {name: [value] * 80 for name, value in load.items()}
+    given |= {"id": [f"r{i}" for i in range(80)], "seed": seeds * 2, "policy": ["array"] * 40 + ["wide"] * 40}
+    tasks: list[Counter[int]] = []
+
+    def noting(scenarios: Columns) -> Columns:
+        tasks.append(Counter(scenarios["seed"].tolist()))
+        return simulate(scenarios)
+
+    store = Store(open_storage(str(tmp_path)))
+    store.load()
+    with inline(noting) as (execute, cpus), open("/dev/null", "w") as nowhere:
+        compute(TablePlan(complete_columns(given), policies), [np.arange(80)], store, execute, cpus, Progress(nowhere))
+    assert len(tasks) > 4
+    assert all(count == 2 for task in tasks for count in task.values())
+    assert sum(map(len, tasks)) == len(seeds)
+
+
 def test_efficiency_is_the_model_s_share_of_the_workers_time() -> None:
     tally = Tally(rows=4, chunks=2, model_s=9.5, started=100.0, ended=105.0)
     assert tally.summary(99.0, 2) == {
@@ -89,12 +113,12 @@ def test_efficiency_is_the_model_s_share_of_the_workers_time() -> None:
     assert Tally().summary(0.0, 2) == {"chunks": 0}
 
 
-def test_the_forecast_knows_how_fast_each_chunk_s_core_is() -> None:
+def test_the_forecast_corrects_delicate_chunks_by_their_core_and_others_by_the_first() -> None:
     def chunk(model_s: float, peak_mib: float, core_factor: float) -> Reference:
         return Reference("", 1, 0, 0, model_s, 0.0, model_s, peak_mib, core_factor)
 
     tally = Tally()
-    chunks = [(True, 10, 30, 200, 0.5), (True, 10, 20, 300, 2.0), (False, 4, 2, 250, 0.5), (False, 6, 7, 90, 0.5)]
+    chunks = [(True, 10, 30, 200, 0.5), (True, 10, 20, 300, 2.0), (False, 4, 2, 250, 9.0), (False, 6, 7, 90, 9.0)]
     for kind, estimated_s, model_s, peak_mib, core_factor in chunks:
         tally.add(chunk(model_s, peak_mib, core_factor), kind, estimated_s)
     said = tally.forecast(cpus=2)

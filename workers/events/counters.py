@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def counters(m: Machine, trim_threshold: float) -> dict[str, Any]:
-    """The counters at the horizon. Section 6 of kernel.md. ``trim_threshold``: magazines a bin keeps, of a policy."""
+    """The counters at the horizon. Section 6 of kernel.md. ``trim_threshold``: magazines a bin keeps, of the policy
+    this is asked for, which need not be the machine's own."""
     tree, now = m.tree, m.horizon_ns
     durations = [duration for _, duration in m.callbacks]
     unfinished_ns = 0.0 if m.callback_since_ns is None else now - m.callback_since_ns

@@ -16,8 +16,8 @@ from workers.schema import Columns
 def run(scenarios: Columns) -> Columns:
     """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
 
-    ``scenarios``: scenario and depot columns, shapes (rows,), at least one row. Those that differ in their depot's
-    capacity alone are one run, once none of its magazines was refused.
+    ``scenarios``: scenario and depot columns, shapes (rows,), at least one row. What is alike (``workers.alike``) from
+    a depot on that refused no magazine is one run.
     """
     found: list[dict[str, Any]] = [{}] * len(scenarios["cpus"])
     for rows in alike.by_capacity(scenarios):

@@ -63,16 +63,14 @@ def telling(results: Results, shown: tuple[str, ...], classes: pl.DataFrame, tim
     numbers = np.arange(rows.height)
     scenarios = {"id": plan.ids(numbers), **plan.rows(numbers)}
     scenarios["horizon_s"] = np.minimum(scenarios["horizon_s"], MOST_SHOWN_S)
-    if estimate_seconds(scenarios).sum() > MOST_ESTIMATED_S:
+    each = [{name: values[[at]] for name, values in scenarios.items()} for at in numbers]
+    if sum(estimate_seconds(one)[0] for one in each) > MOST_ESTIMATED_S:
         ids = ", ".join(rows["id"])
         return (
             f"Not simulated again, as it would take long; python -m sweep output={results.url} point=ID does, of {ids}."
         )
     try:
-        series = {
-            policy: pl.DataFrame(time_series({name: values[at : at + 1] for name, values in scenarios.items()}))
-            for at, policy in enumerate(rows["policy"])
-        }
+        series = {policy: pl.DataFrame(time_series(one)) for policy, one in zip(rows["policy"], each, strict=True)}
     except Exception as error:  # of the model: a value, as in a sweep
         return f"Not shown: simulated again it raised {type(error).__name__}: {error}."
     return Telling(
