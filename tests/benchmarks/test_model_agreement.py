@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.model_agreement import FIGURES, MAGAZINES, judge, main, of_sizes, report, summary
+from benchmarks.agreement import FIGURES, MAGAZINES, judge
+from benchmarks.model_agreement import main, of_sizes, report, summary
 from benchmarks.truth import Case, columns
 from workers.reference.run import simulate_columns
 from workers.schema import complete_row
