@@ -63,6 +63,7 @@ class Domain(Clocks):
         self.iova_slab_ns, self.magazine_slab_ns = scenario["iova_slab_ns"], scenario["magazine_slab_ns"]
         self.low_first = scenario["dma32_first"]
         self.bins = [rcache_bin(pages) for pages in sizes]
+        self.used_bins = sorted(set(self.bins))
         self.weights = [weight for _, weight in classes]
         self.mixed = len(classes) > 1
         self.classes = range(len(classes))
@@ -143,7 +144,7 @@ class Domain(Clocks):
     def free(self, cpu: int, now: float, iovas: list[int], entry_ns: float) -> Steps:
         """free_iova_fast() of ``iovas``, ``entry_ns`` each before; the clock."""
         bins = self.bins
-        for size_bin in sorted({bins[iova & CLASS] for iova in iovas}) if self.mixed else bins:
+        for size_bin in self.used_bins:
             same = [iova for iova in iovas if bins[iova & CLASS] == size_bin] if self.mixed else iovas
             if size_bin == OVERSIZE:
                 for iova in same:
@@ -151,7 +152,7 @@ class Domain(Clocks):
                     if self.heap[0][0] < now:
                         yield now
                     now = self._free_node(cpu, now, iova)
-            else:
+            elif same:
                 now = yield from self._insert(cpu, now, self.rcaches[size_bin], same, entry_ns)
         return now
 
