@@ -105,12 +105,14 @@ def test_the_sample_has_the_costs_of_the_plan(monkeypatch: pytest.MonkeyPatch) -
 def test_a_dear_sample_runs_a_part_of_each_horizon_and_then_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     config = composed("grid.horizon_s=1000")
     plan = plan_of(config.config, config.library)
-    of_rows_s = estimate_seconds(plan.rows(np.arange(ROWS))).mean()
+    monkeypatch.setattr(dry, "SAMPLE_S", math.inf)
+    whole = workload(plan, Store(open_storage("store", "store")), 1)
+    of_rows_s = estimate_seconds(plan.rows(whole.sample)).mean()
     monkeypatch.setattr(dry, "SAMPLE_S", 0.5 * dry.SAMPLE_ROWS * of_rows_s)
     half = workload(plan, Store(open_storage("store", "store")), 1)
     assert len(half.sample) == pytest.approx(dry.SAMPLE_ROWS, abs=1)
-    assert half.share == pytest.approx(0.5, rel=0.1)
-    monkeypatch.setattr(dry, "SAMPLE_S", 3.5 * dry.LEAST_SHARE * of_rows_s)
+    assert half.share == pytest.approx(0.5)
+    monkeypatch.setattr(dry, "SAMPLE_S", 3.1 * dry.LEAST_SHARE * of_rows_s)
     parts = workload(plan, Store(open_storage("store", "store")), 1)
     assert len(parts.sample) == 3
     assert parts.share == dry.LEAST_SHARE

@@ -28,6 +28,7 @@ USUAL = {"cpus": 64, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight":
         ({"lock_remote_ns": 500.0}, False),
         ({"burst_period_us": 639.0}, True),
         ({"burst_period_us": 63.0}, False),
+        ({"burst_period_us": 10.0}, False),
         ({"unmap_burst": 200, "in_flight": 400, "burst_period_us": 1_500.0}, False),
         ({"cpus": 8, "unmap_burst": 8, "burst_period_us": 8.0}, True),
         ({"cpus": 512, "unmap_burst": 4, "burst_period_us": 50.0}, False),  # too dear to follow

@@ -194,6 +194,7 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
     assert set(kept) <= {*iovas_of(tree.low), *iovas_of(tree.high)}
     assert all(len(ring.iovas) <= FQ_SLOTS for ring in machine.rings)
     counted = counters(machine, machine.trim_threshold)
+    assert counted["ops_completed"] >= 0
     assert not any(np.isnan(value) for value in counted.values())
     assert machine.depot_magazines == sum(len(r.depot) for r in machine.rcaches)
     bins = {machine.bins[iova & CLASS] for iova in kept}
