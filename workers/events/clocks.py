@@ -64,11 +64,11 @@ class Clocks:
     def go(
         self,
         tasks: Mapping[int, Steps],
-        work: Callable[[int, float], None],
+        others: Mapping[int, Callable[[float], None]],
         horizon_ns: float,
         look: Callable[[float], float] | None = None,
     ) -> None:
-        """Runs ``tasks``, by CPU, to the horizon; entries below 0 of the heap are the depot ``work`` of bin -1 - entry.
+        """Runs ``tasks``, by CPU, to the horizon, and what ``others`` are due, whose entries in the heap are below 0.
 
         ``look`` is called with the lowest clock, and says up to which clock it need not be called again.
         """
@@ -80,7 +80,7 @@ class Clocks:
             if look and now >= next_look_ns:
                 next_look_ns = look(now)
             if cpu < 0:
-                work(-1 - cpu, now)
+                others[cpu](now)
                 now, cpu = heappop(heap)
                 continue
             clock = steps[cpu]()

@@ -7,7 +7,8 @@ A run of pushes or pops that stays in a CPU's own magazines is done at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from heapq import heappush
 from math import inf
 from typing import Any
@@ -77,6 +78,8 @@ class Domain(Clocks):
         self.trim_threshold, self.trim_magazines = depot["trim_threshold"], depot["trim_magazines"]
         self.trim_ns = 1e6 * depot["trim_period_ms"]
         self.trims = depot["depot_kind"] == "list" and self.trim_ns > 0 and self.trim_magazines > 0
+        self.others: dict[int, Callable[[float], None]] = {-1 - b: partial(self.depot_work, b) for b in self.used_bins}
+        """What is due beside the CPUs, by entry in the heap of clocks."""
         self.depot_magazines = self.depot_peak = 0
         self.refused = False
         """Whether a depot ever had no room for a magazine."""
@@ -215,20 +218,24 @@ class Domain(Clocks):
 
     def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[int], most: int) -> list[int]:
         """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
-        at = min(rcache.high_from[cpu], len(loaded)) if rcache.scanned[cpu] is loaded else len(loaded)
-        if at == len(loaded) and max(loaded[-most:]) < HIGH:
+        below = min(rcache.high_from[cpu], len(loaded)) if rcache.scanned[cpu] is loaded else len(loaded)
+        if below == len(loaded) and max(loaded[-most:]) < HIGH:
             some = loaded[-most:]
             del loaded[-most:]
             some.reverse()
         else:
             some = []
-            while at and len(some) < most:
-                at -= 1
-                if loaded[at] < HIGH:
-                    some.append(loaded[at])
+            for at in range(below - 1, -1, -1):
+                iova = loaded[at]
+                if iova < HIGH:
+                    some.append(iova)
                     top = loaded.pop()
                     if at < len(loaded):
                         loaded[at] = top
+                    if len(some) == most:
+                        break
+            else:
+                at = 0
             rcache.scanned[cpu], rcache.high_from[cpu] = loaded, at
         self.cached_pages -= len(some) * rcache.pages
         return some

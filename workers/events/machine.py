@@ -22,7 +22,6 @@ class Machine(Maps):
     def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any], phases: list[float]) -> None:
         super().__init__(scenario, depot)
         self.phases = phases
-        self.horizon_ns = 1e9 * scenario["horizon_s"]
 
     def run(self, look: Callable[[float], float] | None = None) -> None:
         """Fills, runs to the horizon. ``look``: see Clocks.go."""
@@ -31,7 +30,7 @@ class Machine(Maps):
         tasks = {cpu: self._cpu(cpu, self.phases[cpu] * spread_ns) for cpu in range(self.active)}
         for cpu in tasks:
             heappush(self.heap, (self.phases[cpu] * spread_ns, cpu))
-        self.go(tasks, self.depot_work, self.horizon_ns, look)
+        self.go(tasks, self.others, self.horizon_ns, look)
 
     @property
     def _period_ns(self) -> float:

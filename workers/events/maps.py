@@ -12,17 +12,17 @@ from random import Random
 from typing import Any
 
 from workers.events.clocks import Steps, begun_within
-from workers.events.flush_queue import FlushQueue
+from workers.events.refusals import SHORTEST_ROW, Refusals
 
 
-class Maps(FlushQueue):
+class Maps(Refusals):
     """Of one scenario under one depot (both as plain values by column name)."""
 
     def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any]) -> None:
         super().__init__(scenario, depot)
         self.random = Random(scenario["seed"])
-        self.map_ns = scenario["map_ns"]
-        self.cached_map_ns = self.map_ns + self.local_ns
+        self.refused_in_rows = not self.mixed and scenario["free_cpu_shift"] % self.active == 0
+        """Of several sizes such rows are short; and nobody else may see the list that a CPU maps for."""
         self.most_in_flight = 2 * scenario["in_flight"]
 
     def draw(self, number: int) -> list[int]:
@@ -83,9 +83,9 @@ class Maps(FlushQueue):
         """The first of ``draws``, which the CPU's magazines did not serve, and those after it that they do not serve
         either, while nothing has to be looked at in between; the clock."""
         target, heap = self.in_flight[target_cpu], self.heap
-        low_first, slab_ns = self.low_first, self.iova_slab_ns
+        low_first, slab_ns, in_rows = self.low_first, self.iova_slab_ns, self.refused_in_rows
         while True:
-            size_class = draws.pop()
+            size_class = draws[-1]
             rcache = self.rcache_of[size_class]
             now += self.cached_map_ns if rcache else self.map_ns
             low, iova = low_first, None
@@ -99,6 +99,8 @@ class Maps(FlushQueue):
                         if iova is not None:
                             break
                 asked = now + slab_ns
+                if in_rows and low and rcache and rcache.is_poisoned(cpu):
+                    asked = yield from self._map_refused(cpu, asked, draws)
                 if heap[0][0] < asked:
                     yield asked
                 self.asked_ns = asked
@@ -108,6 +110,7 @@ class Maps(FlushQueue):
                     if rcache:
                         now += self.local_ns
                         iova = self.pop_one(cpu, rcache, low)
+            draws.pop()
             target.append(iova)
             self.ops += 1
             if not draws or self.timer_cpu == cpu or len(target) >= self.most_in_flight or target_cpu in self.runs:
@@ -115,3 +118,18 @@ class Maps(FlushQueue):
             rcache = self.rcache_of[draws[-1]]
             if rcache and self.may_pop(cpu, rcache):
                 return now
+
+    def _map_refused(self, cpu: int, asked: float, draws: list[int]) -> Steps:
+        """Maps, of one size, those of ``draws`` but the last whose first attempts, from ``asked`` on, are sure to be
+        refused and whose second ones a poisoned ``loaded`` serves; when that last one asks for the lock."""
+        tree, target, loaded = self.tree, self.in_flight[cpu], self.rcaches[self.bins[0]].loaded[cpu]
+        if tree.sizes[0] < tree.max32_alloc_size or self.timer_cpu == cpu:  # a due timer would come first
+            return asked
+        row = min(len(draws), self.most_in_flight - len(target), len(loaded))
+        if row < SHORTEST_ROW:
+            return asked
+        done, asked = yield from self.in_line(cpu, asked, row - 1)
+        if done:
+            target += loaded[: -done - 1 : -1]
+            del loaded[-done:], draws[-done:]
+        return asked

@@ -12,6 +12,7 @@ from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.counters import counters
 from workers.events.domain import OVERSIZE
+from workers.events.machine import Machine
 from workers.events.side import CLASS
 from workers.events.tree import HIGH
 from workers.reference.machine import simulate
@@ -22,6 +23,9 @@ BUSY = CALM | {"iova_pages": "64", "in_flight": 500, "burst_period_us": 500.0, "
 TOGETHER = CALM | {"unmap_burst": 1000, "in_flight": 2100, "burst_period_us": 6000.0, "phase": "aligned"}
 """Each CPU fills its ring several times while the others do: flushes end each other's runs of unmaps."""
 NEARLY_FULL = CALM | {"cpus": 16, "unmap_burst": 250, "iova_pages": "16", "in_flight": 3900, "horizon_s": 0.12}
+FULL = CALM | {"policy": "list", "iova_pages": "32", "cpus": 24, "in_flight": 2000, "unmap_burst": 250}
+FULL |= {"burst_period_us": 1000.0, "rb_visit_ns": 0.0, "horizon_s": 0.04}
+"""Nothing more fits below 4 GiB: first attempts are refused."""
 SAME = ("ops_completed", "iovas_drained_by_timer", "iovas_drained_locally", "iotlb_flushes", "rbtree_inserts")
 SAME += ("rbtree_erases", "rbtree_walk_steps", "depot_magazines_peak", "iova_nodes_peak", "callback_count")
 SAME += ("callback_mean_ms", "callback_max_ms", "softirq_residency_max_ms")
@@ -70,6 +74,35 @@ def test_where_visits_cost_nothing_counts_are_the_twin_s_to_the_digit(change):
     ours, twin = both(CALM | {"rb_visit_ns": 0.0} | change)
     for name in (*SAME, "irqs_off_max_ms", "rbtree_lock_wait_max_us", "rbtree_lock_acquisitions"):
         assert ours[name][0] == pytest.approx(twin[name], rel=1e-9), name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"policy": "array"},
+        {"free_cpu_shift": 3},
+        {"lock_handover_ns": 20.0, "lock_remote_ns": 20.0},
+    ],
+)
+def test_rows_of_refusals_below_4_gib_count_as_the_twin_s_one_by_one(change, monkeypatch):
+    """To the digit, but for runs of unmaps: here they count, and free their nodes, as a whole."""
+    rows, in_line = [], Machine.in_line
+
+    def counted(self, cpu, asks_ns, most):
+        done, asks_ns = yield from in_line(self, cpu, asks_ns, most)
+        rows.append((done, most))
+        return done, asks_ns
+
+    monkeypatch.setattr(Machine, "in_line", counted)
+    ours, twin = both(FULL | change)
+    exact = {"rbtree_lock_wait_max_us", "irqs_off_max_ms", "rbtree_lock_acquisitions", *SAME}
+    exact -= {"ops_completed", "iova_nodes_peak", "iovas_drained_by_timer", "iovas_drained_locally"}
+    for name in sorted(exact):
+        assert ours[name][0] == pytest.approx(twin[name], rel=1e-9), name
+    assert ours["ops_completed"][0] == pytest.approx(twin["ops_completed"], rel=5e-4)
+    refused = sum(done for done, _ in rows)
+    assert refused > 0.3 * ours["rbtree_lock_acquisitions"][0] if "free_cpu_shift" not in change else not rows
 
 
 @pytest.mark.parametrize("shift", [0, 5])
