@@ -9,8 +9,9 @@ import numpy as np
 
 from workers import by_lane, flush_queue, in_flight, lock, magazines, noise, timer
 from workers.in_flight import SEGMENTS
+from workers.noise import Stream
 from workers.params import SHORTEST_OP_NS, Params
-from workers.state import STEP_STREAM, State
+from workers.state import State
 
 
 def actors(s: State, p: Params, until_ns: np.ndarray) -> np.ndarray:
@@ -34,7 +35,7 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     many = np.where(
         period < until_ns[lane] - s.lane_now_ns[lane], np.floor((until_ns[lane] - start) / period) + 1.0, 1.0
     )
-    u = magazines.draw(s, p, rows, 16)
+    u = magazines.draw(s, p, rows, Stream.IN_FLIGHT, 0)
     unmapped = in_flight.take(s.row_fifo, s.row_head, s.row_tail, rows, many * p.burst[lane], u)
     s.row_in_flight[:, rows] -= unmapped
     s.row_next_ns[rows] = start + np.where(many > 1, many * period, 0.0)
@@ -95,7 +96,7 @@ def _queue(
     freed = done.freed + np.where(strict, unmapped, 0.0)
     s.count["drained_locally"] += by_lane.total(lane, np.where(strict, 0.0, done.freed.sum(0)), p.lanes)
     big = np.repeat(p.oversize[:, lane], 2, axis=0)
-    over = magazines.insert(s, p, rows, freed * ~big, stream=24)
+    over = magazines.insert(s, p, rows, freed * ~big, stream=Stream.FREED)
     pending = over + freed * big
     if pending.any():
         unit = lock.request_pfns(p)[:, lane]
@@ -108,11 +109,11 @@ def _sizes(s: State, p: Params, rows: np.ndarray, lane: np.ndarray, number: np.n
     """Draws ``number`` (n,) sizes from the mix: (classes, n), multinomial in mean and variance."""
     out = np.zeros((p.classes, len(rows)))
     left, weight_left = number.copy(), np.ones(len(rows))
-    keys = noise.key(p.seed[lane], s.lane_steps[lane] * 64 + 48, STEP_STREAM) + p.row_cpu[rows].astype(np.uint64)
     for k in range(p.classes):
         share = np.minimum(p.weight[k, lane] / np.maximum(weight_left, 1e-12), 1.0)
         share = np.where(share > 1 - 1e-9, 1.0, share)
-        noisy = left * share + np.sqrt(left * share * (1 - share)) * noise.normal(noise.mix(keys + np.uint64(k << 32)))
+        keys = noise.row_key(p.seed[lane], s.lane_steps[lane], Stream.SIZES, p.row_cpu[rows], k)
+        noisy = left * share + np.sqrt(left * share * (1 - share)) * noise.normal(keys)
         out[k] = np.clip(np.rint(noisy), 0.0, left)
         left = left - out[k]
         weight_left = weight_left - p.weight[k, lane]
@@ -122,7 +123,7 @@ def _sizes(s: State, p: Params, rows: np.ndarray, lane: np.ndarray, number: np.n
 def map_from_caches(s: State, p: Params, rows: np.ndarray) -> None:
     """Maps what loaded, prev and the depot hold; CPUs still waiting to free to the tree come to the lock first."""
     rows = rows[s.row_requests[:, rows].sum(0) == 0]
-    taken = magazines.get(s, p, rows, s.row_maps_left[:, rows], stream=32)
+    taken = magazines.get(s, p, rows, s.row_maps_left[:, rows], stream=Stream.CACHED)
     _deliver(s, p, rows, taken)
 
 

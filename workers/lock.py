@@ -13,8 +13,9 @@ import numpy as np
 
 from workers import by_lane, magazines, noise, tree
 from workers.flush_queue import part_of
+from workers.noise import Stream
 from workers.params import SHORTEST_OP_NS, Params
-from workers.state import STEP_STREAM, State
+from workers.state import State
 
 ROUNDS_OF_FILLING = 4
 MOST_TURNS = 6
@@ -87,7 +88,7 @@ def serve(
     waiting = by_lane.total(lane, (frees + maps.sum(0) > 0).astype(float), p.lanes)
     most = _most(s, p, waiting)
     done = _take_turns(s, p, asked_frees, asked_maps, freeing, waiting, capacity_ns, most.copy())
-    u = noise.uniform(noise.key(p.seed, s.lane_steps * 64 + 40, STEP_STREAM))
+    u = noise.uniform(noise.key(p.seed, s.lane_steps, Stream.LOCK_SHARES))
     frees_done = _hand_out_frees(s, rows, lane, pending, asked_frees, done.frees, u)
     found, failed = _hand_out_maps(p, lane, maps, frees_done == frees, done, u)
     high, failures = _without_limit(s, p, rows, lane, found, failed)
@@ -101,7 +102,7 @@ def serve(
 
 def _most(s: State, p: Params, waiting: np.ndarray) -> np.ndarray:
     """Requests (lanes,) to serve before a callback that waits for its turn gets it; inf where none waits."""
-    single = (p.oversize | (p.weight == 0)).all(0)  # a turn frees one IOVA, not a magazine: several may pass
+    single = p.oversize.all(0)  # a turn frees one IOVA, not a magazine: several may pass
     least = np.where(single, SINGLES_NS / np.maximum(s.lane_lock_wait_ns, 1.0), LEAST_ROUND)
     return np.where(s.lane_blocked, np.ceil(waiting * np.maximum(1.0 - s.lane_turns, least)), np.inf)
 
@@ -131,7 +132,7 @@ def _without_limit(
 
     Adds to ``found`` and leaves in ``failed`` what found nothing at all; tree attempts and failures, (classes, lanes).
     """
-    popped = magazines.get(s, p, rows, failed, stream=44, limit_4g=False)
+    popped = magazines.get(s, p, rows, failed, stream=Stream.CACHED_ANY_SIDE, limit_4g=False)
     found += popped
     failed -= popped[0::2] + popped[1::2]
     high = by_lane.total(lane, failed, p.lanes)
@@ -194,7 +195,7 @@ def _take_turns(
         mixed = (left_frees[:, go].sum(0) > 0) & (turn < MOST_TURNS - 1)
         size = _turn_size(s, p, go, todo[go], left_ns[go], mixed)
         share = np.where(left_maps[:, go].sum(0) > 0, freeing[go] / np.maximum(waiting[go], 1.0), 1.0)
-        u = noise.uniform(noise.key(p.seed[go], s.lane_steps[go] * 64 + turn, STEP_STREAM + 3))
+        u = noise.uniform(noise.key(p.seed[go], s.lane_steps[go] * MOST_TURNS + turn, Stream.LOCK_TURNS))
         some_frees = np.minimum(np.floor(size * share + u), left_frees[:, go].sum(0))
         some_maps = np.minimum(size - some_frees, left_maps[:, go].sum(0))
         f = part_of(left_frees[:, go], some_frees, u)

@@ -8,15 +8,15 @@ from __future__ import annotations
 import numpy as np
 
 from workers import by_lane, depot, noise, rcache, tree
+from workers.noise import Stream
 from workers.params import Params
-from workers.state import NEVER, STEP_STREAM, State
+from workers.state import NEVER, State
 
 
-def draw(s: State, p: Params, rows: np.ndarray, stream: int) -> np.ndarray:
+def draw(s: State, p: Params, rows: np.ndarray, stream: Stream, size_class: int) -> np.ndarray:
     """A uniform number for each of ``rows`` (n,) in this step of their lane."""
     lane = p.row_lane[rows]
-    keys = noise.key(p.seed[lane], s.lane_steps[lane] * 64 + stream, STEP_STREAM)
-    return noise.uniform(noise.mix(keys + p.row_cpu[rows].astype(np.uint64)))
+    return noise.uniform(noise.row_key(p.seed[lane], s.lane_steps[lane], stream, p.row_cpu[rows], size_class))
 
 
 def foresee(s: State, p: Params, rows: np.ndarray) -> None:
@@ -72,7 +72,7 @@ def _depot_to_tree(s: State, p: Params, k: int, magazines: np.ndarray) -> None:
     s.count["acquisitions"] += magazines
 
 
-def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: int) -> np.ndarray:
+def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: Stream) -> np.ndarray:
     """Frees ``freed`` (kinds, n) into the caches of ``rows`` (n,), each row once.
 
     Returns the pfns (kinds, n) of whole magazines the depot has no room for: they go to the tree, under the lock.
@@ -88,7 +88,7 @@ def insert(s: State, p: Params, rows: np.ndarray, freed: np.ndarray, stream: int
         pick = np.flatnonzero(~fits)
         if not len(pick):
             continue
-        r, u = rows[pick], draw(s, p, rows[pick], stream + k)
+        r, u = rows[pick], draw(s, p, rows[pick], stream, k)
         done = rcache.insert(
             s.row_loaded[kinds, r], s.row_prev[kinds, r], freed[kinds, pick], p.magazine[lane[pick]], u
         )
@@ -118,7 +118,7 @@ def _push(s: State, p: Params, k: int, lane: np.ndarray, done: rcache.Inserted) 
 
 
 def get(
-    s: State, p: Params, rows: np.ndarray, want: np.ndarray, stream: int, limit_4g: bool = True
+    s: State, p: Params, rows: np.ndarray, want: np.ndarray, stream: Stream, limit_4g: bool = True
 ) -> np.ndarray:
     """Up to ``want`` (classes, n) IOVAs from the caches of ``rows`` and, once those are empty, the depot: (kinds, n).
 
@@ -138,7 +138,7 @@ def get(
         if not len(pick):
             continue
         r, ln, low_only = rows[pick], lane[pick], low_only[pick]
-        u = draw(s, p, r, stream + k)
+        u = draw(s, p, r, stream, k)
         own = rcache.get(s.row_loaded[kinds, r], s.row_prev[kinds, r], want[k, pick], low_only, u)
         rest = want[k, pick] - own.taken.sum(0)
         mixed = low_only & (s.lane_depot_pfns[2 * k + 1, ln] > 0)

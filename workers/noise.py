@@ -6,11 +6,29 @@ lanes advance at their own pace, and a batch's composition must not move any res
 
 from __future__ import annotations
 
+from enum import IntEnum, auto
+
 import numpy as np
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
+
+
+class Stream(IntEnum):
+    """What a random number decides; each purpose has numbers of its own."""
+
+    FIRST_SIZES = auto()
+    FIRST_BELOW_4G = auto()
+    SIZES = auto()
+    IN_FLIGHT = auto()
+    DRAINED = auto()
+    FREED = auto()
+    CACHED = auto()
+    CACHED_ANY_SIDE = auto()
+    LOCK_SHARES = auto()
+    LOCK_TURNS = auto()
+    UNSEALED = auto()
 
 
 def mix(x: np.ndarray) -> np.ndarray:
@@ -22,9 +40,14 @@ def mix(x: np.ndarray) -> np.ndarray:
 
 
 def key(seed: np.ndarray, counter: np.ndarray, stream: int) -> np.ndarray:
-    """A uint64 key for each (seed, counter) pair of one stream; shapes broadcast."""
+    """A uint64 key for each (seed, counter) pair of one stream (``Stream``); shapes broadcast."""
     counter = np.asarray(counter).astype(np.uint64)
     return mix(mix(seed ^ np.uint64(stream * 0x632BE59BD9B4E019 & (1 << 64) - 1)) + counter)
+
+
+def row_key(seed: np.ndarray, counter: np.ndarray, stream: int, cpu: np.ndarray, size_class: int) -> np.ndarray:
+    """The same of a CPU and a size class; both below 2^32."""
+    return mix(key(seed, counter, stream) + cpu.astype(np.uint64) + np.uint64(size_class << 32))
 
 
 def uniform(keys: np.ndarray) -> np.ndarray:

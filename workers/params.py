@@ -37,7 +37,7 @@ class Params:
     timer_jiffies: np.ndarray
     horizon_ns: np.ndarray
     seed: np.ndarray
-    # sizes: (classes, lanes); unused classes have weight 0
+    # sizes, ascending: (classes, lanes)
     pages: np.ndarray
     weight: np.ndarray
     oversize: np.ndarray
@@ -92,17 +92,16 @@ def of_mixes(iova_pages: np.ndarray, value: Callable[[list[tuple[int, float]]], 
 
 
 def from_columns(scenarios: Columns) -> Params:
-    """Parameters of the given scenario and depot columns, each of shape (lanes,)."""
+    """Parameters of the given scenario and depot columns, each of shape (lanes,), all with as many size classes.
+
+    Raises ValueError where they have not: classes are an axis of arrays.
+    """
     mixes = [size_classes(text) for text in scenarios["iova_pages"]]
-    classes = max(len(m) for m in mixes)
+    if len({len(mix) for mix in mixes}) > 1:
+        raise ValueError("iova_pages: scenarios of one batch must have as many size classes each")
+    pages, weight = np.moveaxis(np.array(mixes, float), (2, 1, 0), (0, 1, 2))
     lanes = len(mixes)
-    pages = np.ones((classes, lanes))
-    weight = np.zeros((classes, lanes))
-    for lane, mix in enumerate(mixes):
-        for k, (size, share) in enumerate(mix):
-            pages[k, lane], weight[k, lane] = size, share
-    # aligned slots of this size in pfns 1 .. 2^20 - 1 (slot 0 holds pfn 0, unusable but for single pages)
-    slot = 2.0 ** np.ceil(np.log2(pages))
+    slot = np.vectorize(aligned_pages, otypes=[float])(pages.astype(np.int64))
     active = scenarios["active_cpus"].astype(np.int64)
     first_row = np.concatenate(([0], np.cumsum(active)[:-1]))
     row_lane = np.repeat(np.arange(lanes), active)
@@ -124,6 +123,7 @@ def from_columns(scenarios: Columns) -> Params:
         weight=weight,
         oversize=pages > RCACHE_MAX_PAGES,
         slot_pages=slot,
+        # pfns 1 .. 2^20 - 1: the lowest slot holds pfn 0
         room_below_4g_pages=((np.floor(PFNS_BELOW_4G / slot) - 1.0) * slot).max(0),
         lost_pages=np.array([lost_pages(tuple((aligned_pages(size), w) for size, w in mix)) for mix in mixes]),
         is_list=scenarios["depot_kind"] == "list",

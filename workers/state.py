@@ -14,11 +14,11 @@ import numpy as np
 
 from workers import in_flight, noise
 from workers.in_flight import SEGMENTS
+from workers.noise import Stream
 from workers.params import Params
 from workers.phases import uniform_phases
 from workers.rbtree import BANDS
 
-STEP_STREAM = 2
 ALIGNED_SPREAD_NS = 10_000.0
 NEVER = np.inf
 
@@ -208,8 +208,7 @@ def _filled(p: Params) -> Filled:
     demand = p.weight * p.slot_pages * mapped
     lost = p.lost_pages * mapped
     share = np.where(p.dma32_first, np.minimum(1.0, p.room_below_4g_pages / (demand.sum(0) + lost)), 0.0)
-    used = p.weight > 0
-    largest, smallest = np.where(used, p.pages, 0.0).max(0), np.where(used, p.pages, np.inf).min(0)
+    largest, smallest = p.pages.max(0), p.pages.min(0)
     smaller = np.where(p.pages < largest, demand, 0.0).sum(0)
     between, left = share * lost, (1.0 - share) * smaller
     filled = np.minimum(left, between)
@@ -226,15 +225,15 @@ def _filled(p: Params) -> Filled:
 
 def _fill(p: Params, low_share: np.ndarray) -> np.ndarray:
     """IOVAs in flight by age (kinds, SEGMENTS, rows): sizes by weight; the first lie below 4 GiB, while it has room."""
-    lane = p.row_lane
+    lane, start = p.row_lane, np.zeros(1)
     out = np.zeros((2 * p.classes, SEGMENTS, len(lane)))
     left = p.in_flight[lane].copy()
     remaining = np.ones(p.lanes)
     for k in range(p.classes):
-        u = noise.uniform(noise.key(p.seed[lane], p.row_cpu, 10 + k))
+        u = noise.uniform(noise.row_key(p.seed[lane], start, Stream.FIRST_SIZES, p.row_cpu, k))
         share = np.minimum(p.weight[k] / np.maximum(remaining, 1e-12), 1.0)[lane]
         number = np.where(share > 1 - 1e-9, left, np.clip(np.floor(left * share + u), 0, left))
-        v = noise.uniform(noise.key(p.seed[lane], p.row_cpu, 20 + k))
+        v = noise.uniform(noise.row_key(p.seed[lane], start, Stream.FIRST_BELOW_4G, p.row_cpu, k))
         low = np.clip(np.floor(number * low_share[k, lane] + v), 0, number)
         out[2 * k : 2 * k + 2] = in_flight.fill(low, number)
         left = left - number

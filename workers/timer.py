@@ -13,6 +13,7 @@ import numpy as np
 
 from workers import magazines, tree
 from workers.flush_queue import part_of
+from workers.noise import Stream
 from workers.params import SHORTEST_OP_NS, Params
 from workers.state import NEVER, State
 
@@ -187,7 +188,7 @@ def _free_drained(s: State, p: Params, lanes: np.ndarray, view: Drain, whole: np
     s.count["drained_by_timer"][lanes] += total.sum(0)
     big = np.repeat(p.oversize[:, lanes], 2, axis=0)
     over = np.zeros_like(s.lane_depot_pfns)
-    over[:, lanes] = magazines.insert(s, p, s.lane_timer_row[lanes], total * ~big, stream=8)
+    over[:, lanes] = magazines.insert(s, p, s.lane_timer_row[lanes], total * ~big, stream=Stream.DRAINED)
     lone = np.zeros_like(over)
     lone[:, lanes] = total * big
     everywhere = np.arange(p.lanes)

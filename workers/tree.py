@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from workers import noise, rbtree
+from workers.noise import Stream
 from workers.params import Params
-from workers.state import NEVER, STEP_STREAM, State
+from workers.state import NEVER, State
 
 INSERT_VISITS = 3.0  # the start node, one of the descent, one for the cached node
 DELETE_VISITS = 2.0
@@ -38,7 +39,7 @@ def erase(s: State, p: Params, freed: np.ndarray) -> None:
     """Frees ``freed`` (kinds, lanes) nodes, a magazine or more at once: holes appear, cached nodes move up."""
     lanes = np.flatnonzero(freed.sum(0))
     if len(lanes):
-        u = noise.uniform(noise.key(p.seed[lanes], s.lane_steps[lanes], STEP_STREAM + 7))
+        u = noise.uniform(noise.key(p.seed[lanes], s.lane_steps[lanes], Stream.UNSEALED))
         for side in SIDES:
             _free_side(s, p, lanes, np.full(len(lanes), side), freed[side::2, lanes], u)
         s.count["erases"] += freed.sum(0)
