@@ -5,5 +5,5 @@ files: ``workers.task`` (the farm's) and ``workers.reference.__main__`` (the sca
 ``workers.points``, which reads scenario tables; nothing here knows Ray or Hydra.
 """
 
-MODEL_VERSION = "5"
+MODEL_VERSION = "6"
 """Part of every result's provenance: raised whenever a change can move a result."""

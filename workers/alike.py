@@ -16,7 +16,10 @@ TRIMS = ("trim_threshold", "trim_period_ms", "trim_magazines")
 RUN = ("depot_kind", "depot_capacity", *TRIMS, "magazine_pfns")
 """Depot columns that decide a run; the others only turn its counts into bytes."""
 
-LOAD = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
+NAMES, AFTERWARDS = ("id", "policy"), ("domains", "exposure_s", "rcu_stall_s")
+"""Columns that no run reads: the second ones turn its counts into results (workers.results)."""
+
+LOAD = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in (*NAMES, *AFTERWARDS))
 
 
 def distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,9 @@
 The range is that of the compared scenarios, column by column; in no part of it did less than 90 % of the classes
 agree (docs/model.md). Above 512 CPUs, 256 pages or 100,000 unmaps/s a CPU those compared were followed event by event,
 so others there count as unchecked, as do those that are delicate from their start but too dear to follow. Costs that
-the reference machine cannot vary count as compared up to twice or half their default. All this is about how the model
-runs a scenario; the twin's rows say the same of it.
+the reference machine cannot vary count as compared up to twice or half their default. Of depots arrays of 32 magazines,
+128, or one a CPU were compared, and lists that nothing trims or one magazine each 100 ms. All this is about how the
+model runs a scenario; the twin's rows say the same of it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ FOLLOWED = (768, 1024, 1e6)
 
 SAME_COST = 2.0
 
+MAGAZINE_PFNS = (127, 128)
+ARRAY_MAGAZINES = (32, 128)
+"""Least and greatest capacity of an array that agreed; the greatest may also be one magazine a CPU."""
+
 
 def checked(scenarios: Columns) -> np.ndarray:
     """Whether each scenario is within the range that agreed; booleans of shape (rows,).
@@ -55,6 +60,18 @@ def checked(scenarios: Columns) -> np.ndarray:
     def within(cpus: float, most_pages: float, per_s: float) -> np.ndarray:
         return (scenarios["cpus"] <= cpus) & (pages <= most_pages) & (rate_per_s <= per_s)
 
+    inside &= _depot_compared(scenarios)
     from_the_start, affordable = delicate.from_the_start(scenarios), delicate.affordable(scenarios)
     followed = from_the_start & affordable
     return inside & np.where(followed, within(*FOLLOWED), within(*IN_SLICES) & ~from_the_start)
+
+
+def _depot_compared(scenarios: Columns) -> np.ndarray:
+    least, most = ARRAY_MAGAZINES
+    capacity, cpus = scenarios["depot_capacity"], scenarios["cpus"]
+    array = (capacity >= least) & (capacity <= np.maximum(most, cpus))
+    works = (scenarios["trim_period_ms"] > 0) & (scenarios["trim_magazines"] > 0)
+    as_patched = (scenarios["trim_period_ms"] == 100) & (scenarios["trim_magazines"] == 1)
+    as_patched &= scenarios["trim_threshold"] == cpus
+    depot = np.where(scenarios["depot_kind"] == "list", ~works | as_patched, array)
+    return depot & np.isin(scenarios["magazine_pfns"], MAGAZINE_PFNS)

@@ -21,7 +21,7 @@ NEAR_CHAIN = 0.4
 MOST_SECONDS = 45.0
 """Cost of a virtual second above which a scenario stays with the slices."""
 
-LIKELY = 0.25
+NEAR_FORESEEN = 0.25
 """The same of the callback that is foreseen: of the truth file's random rows of rcache sizes it finds 77 of the 79 that
 come near a chain, and 65 others, whose overflow slices get less exactly."""
 
@@ -50,7 +50,7 @@ def from_the_start(scenarios: Columns) -> np.ndarray:
     a slice is long, or whose timer will work long."""
     bypass = of_mixes(scenarios["iova_pages"], lambda mix: mix[-1][0]) > RCACHE_MAX_PAGES
     close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
-    long = cost.expected_load(scenarios).stay_ns >= LIKELY * 1e6 * rearm_period_ms(scenarios["hz"])
+    long = cost.expected_load(scenarios).stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
     return bypass | (scenarios["phase"] == "aligned") | close | long
 
 

@@ -21,7 +21,7 @@ PAGE_BYTES = 4096
 CPU_MAGAZINES = 2 * RCACHE_BINS
 SOFT_LOCKUP_MS = 20_000.0
 HARD_LOCKUP_MS = 10_000.0
-LIKELY = 0.5
+LIKELY_LOCKUP = 0.5
 """Probability of a soft lockup over the exposure from which on the verdict is one."""
 
 COUNTED = tuple(
@@ -44,7 +44,7 @@ def verdict(residency_ms: np.ndarray, lockup_probability: np.ndarray, hz: np.nda
 
     ``residency_ms``: longest stay; ``lockup_probability``: that of a soft lockup over the exposure. Shapes (rows,).
     """
-    locked = (residency_ms >= SOFT_LOCKUP_MS) | (lockup_probability >= LIKELY)
+    locked = (residency_ms >= SOFT_LOCKUP_MS) | (lockup_probability >= LIKELY_LOCKUP)
     chained = residency_ms >= rearm_period_ms(hz)
     return np.where(locked, "soft_lockup", np.where(chained, "chained", "ok")).astype(object)
 

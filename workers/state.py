@@ -21,67 +21,69 @@ from workers.rbtree import BANDS
 
 ALIGNED_SPREAD_NS = 10_000.0
 NEVER = np.inf
+FIRST_REQUEST_NS = 500.0
+"""Guess of a hold before the first one: it sizes the first turn only."""
 
 
 @dataclass
 class State:
-    """Shapes: rows (rows,) or (kinds, rows); lanes (lanes,), (classes, lanes), (kinds, lanes), ..."""
+    """Shapes are (rows,) and (lanes,), after the name, unless said otherwise."""
 
     # rows: the workload
-    row_next_ns: np.ndarray
-    row_busy: np.ndarray
-    row_in_flight: np.ndarray
-    row_fifo: np.ndarray
-    row_head: np.ndarray
-    row_tail: np.ndarray
-    row_maps_left: np.ndarray
-    row_requests: np.ndarray
-    row_asked_ns: np.ndarray
-    # rows: flush-queue ring (entries flushed already; entries appended since the row's epoch) and rcache
-    row_ring_old: np.ndarray
-    row_ring_new: np.ndarray
-    row_epoch: np.ndarray
-    row_ring_holder: np.ndarray
-    row_loaded: np.ndarray
-    row_prev: np.ndarray
-    # lanes: place in the input, clock, flush counter, timer
-    lane_id: np.ndarray
-    lane_now_ns: np.ndarray
-    lane_steps: np.ndarray
-    lane_epoch: np.ndarray
-    lane_timer_due_ns: np.ndarray
-    lane_timer_row: np.ndarray
-    lane_last_timer_row: np.ndarray
-    lane_in_callback: np.ndarray
-    lane_callback_start_ns: np.ndarray
-    lane_softirq_start_ns: np.ndarray
-    lane_ring_pos: np.ndarray
-    lane_ring_since_ns: np.ndarray
-    lane_timer_credit_ns: np.ndarray
+    row_next_ns: np.ndarray  # next burst
+    row_busy: np.ndarray  # in a burst: maps or frees to the tree are left
+    row_in_flight: np.ndarray  # (kinds, rows) IOVAs mapped
+    row_fifo: np.ndarray  # (kinds, SEGMENTS, rows) the same by age, a circle of segments
+    row_head: np.ndarray  # oldest segment
+    row_tail: np.ndarray  # newest segment
+    row_maps_left: np.ndarray  # (classes, rows) maps of the burst still to do
+    row_requests: np.ndarray  # (classes, rows) frees to the tree that wait for its lock
+    row_asked_ns: np.ndarray  # since when they wait
+    # rows: flush-queue ring and rcache
+    row_ring_old: np.ndarray  # (kinds, rows) entries a flush came after
+    row_ring_new: np.ndarray  # (kinds, rows) entries appended since
+    row_epoch: np.ndarray  # last flush of the lane that the row saw
+    row_ring_holder: np.ndarray  # row that held the ring's lock last, -1 nobody
+    row_loaded: np.ndarray  # (kinds, rows) pfns
+    row_prev: np.ndarray  # (kinds, rows) pfns
+    # lanes: clock and timer
+    lane_id: np.ndarray  # place in the input, run.GONE once collected
+    lane_now_ns: np.ndarray  # the lane's clock
+    lane_steps: np.ndarray  # slices so far
+    lane_epoch: np.ndarray  # flushes so far, as entries see them
+    lane_timer_due_ns: np.ndarray  # NEVER: not armed
+    lane_timer_row: np.ndarray  # where it is armed or runs
+    lane_last_timer_row: np.ndarray  # where it ran last, -2 nowhere yet
+    lane_in_callback: np.ndarray  # bool
+    lane_callback_start_ns: np.ndarray  # of the running or last callback
+    lane_softirq_start_ns: np.ndarray  # of the running or last stay
+    lane_ring_pos: np.ndarray  # CPU whose ring is next, timer.FINISHED after the last
+    lane_ring_since_ns: np.ndarray  # when the callback came to that ring
+    lane_timer_credit_ns: np.ndarray  # time the callback has over from the last slice, negative if it owes some
     # lanes: depot and its work
-    lane_depot: np.ndarray
-    lane_depot_pfns: np.ndarray
-    lane_depot_peak: np.ndarray
-    lane_cached: np.ndarray
-    lane_demand: np.ndarray
-    lane_work_due_ns: np.ndarray
-    # lanes: tree (side, lane), holes (side, class, lane, band), lock
-    lane_nodes: np.ndarray
-    lane_cached_rank: np.ndarray
-    lane_holes: np.ndarray
-    lane_open_pages: np.ndarray
-    lane_sealed_pages: np.ndarray
-    lane_pending: np.ndarray
-    lane_lock_debt_ns: np.ndarray
-    lane_lock_wait_ns: np.ndarray
-    lane_request_ns: np.ndarray
-    lane_turns: np.ndarray
-    lane_contended: np.ndarray
-    lane_blocked: np.ndarray
-    # lanes: what the watch for a steady state has seen (workers.steady): a window's end, and figures (n, lanes)
-    lane_window_end_ns: np.ndarray
-    lane_window_start: np.ndarray
-    lane_window_rates: np.ndarray
+    lane_depot: np.ndarray  # (classes, lanes) magazines
+    lane_depot_pfns: np.ndarray  # (kinds, lanes) pfns in them
+    lane_depot_peak: np.ndarray  # (classes, lanes) magazines
+    lane_cached: np.ndarray  # (classes, lanes) pfns in loaded, prev and depot
+    lane_demand: np.ndarray  # (classes, lanes) magazines that CPUs will take from the depot in this slice
+    lane_work_due_ns: np.ndarray  # (classes, lanes) depot work, NEVER: not scheduled
+    # lanes: tree and its lock
+    lane_nodes: np.ndarray  # (sides, lanes)
+    lane_cached_rank: np.ndarray  # (sides, lanes) share of the nodes below the cached node
+    lane_holes: np.ndarray  # (sides, classes, lanes, BANDS) free slots by rank of their address
+    lane_open_pages: np.ndarray  # below 4 GiB, never mapped so far
+    lane_sealed_pages: np.ndarray  # max32_alloc_size, NEVER: open
+    lane_pending: np.ndarray  # (kinds, lanes) pfns of row_requests
+    lane_lock_debt_ns: np.ndarray  # time the lock is held beyond the slice that is over
+    lane_lock_wait_ns: np.ndarray  # what a newcomer waits
+    lane_request_ns: np.ndarray  # hold of a request, of the last that were served
+    lane_turns: np.ndarray  # requests the callback may make before the waiting CPUs' next round
+    lane_contended: np.ndarray  # bool: requests were left over
+    lane_blocked: np.ndarray  # bool: the callback waits for its turn
+    # lanes: what the watch for a steady state has seen (workers.steady)
+    lane_window_end_ns: np.ndarray  # end of the window under way
+    lane_window_start: np.ndarray  # (RATES, lanes) counters at its begin
+    lane_window_rates: np.ndarray  # (RATES, lanes) of the window before, an ns
     # lanes: counters; finished callbacks and stays in the softirq that chained, as (lane ids, durations, ends)
     count: dict[str, np.ndarray]
     callbacks: Spans = field(default_factory=list)
@@ -181,7 +183,7 @@ def initial(p: Params) -> State:
         lane_pending=np.zeros((kinds, lanes)),
         lane_lock_debt_ns=np.zeros(lanes),
         lane_lock_wait_ns=np.zeros(lanes),
-        lane_request_ns=np.full(lanes, 500.0),
+        lane_request_ns=np.full(lanes, FIRST_REQUEST_NS),
         lane_turns=np.zeros(lanes),
         lane_contended=np.zeros(lanes, bool),
         lane_blocked=np.zeros(lanes, bool),

@@ -56,6 +56,17 @@ def test_each_run_is_made_once_and_results_are_those_of_each_depot_alone(load, r
         assert_same_bits(rows_of(together, [row]), simulate(rows_of(scenarios, [row])))
 
 
+def test_what_only_turns_counts_into_results_makes_no_run_of_its_own(ran):
+    scenarios = table(
+        [LOAD, LOAD | {"domains": 7}, LOAD | {"exposure_s": 5.0}, LOAD | {"rcu_stall_s": 1.0}, LOAD | {"seed": 2}]
+    )
+    together = simulate(scenarios)
+    assert len(ran) == 2
+    for row in range(5):
+        assert_same_bits(rows_of(together, [row]), simulate(rows_of(scenarios, [row])))
+    assert together["memory_peak_bytes"][1] == 7 * together["memory_peak_bytes"][0]
+
+
 def test_what_is_alike_has_one_load_and_magazine_and_is_not_trimmed():
     scenarios = table([LOAD | {"policy": policy, "seed": seed} for seed in (1, 2) for policy in POLICIES])
     names = list(zip(scenarios["seed"].tolist(), scenarios["policy"], strict=True))

@@ -6,6 +6,9 @@ import pytest
 
 from tests.workers.scenarios import table
 from workers.checked import checked
+from workers.schema import DEPOT_COLUMNS
+
+DEPOT = {c.name for c in DEPOT_COLUMNS}
 
 USUAL = {"cpus": 64, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight": 128}
 
@@ -35,7 +38,20 @@ USUAL = {"cpus": 64, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight":
         ({"burst_period_us": 5e6}, False),
         ({"in_flight": 100_000}, False),
         ({"hz": 100}, False),
+        ({"policy": "list_untrimmed"}, True),
+        ({"policy": "array_128mags"}, True),
+        ({"policy": "array_cpus", "cpus": 512}, True),
+        ({"policy": "list", "trim_period_ms": 50.0}, False),
+        ({"policy": "list", "trim_magazines": 4}, False),
+        ({"policy": "list", "trim_threshold": 63}, False),
+        ({"depot_capacity": 31}, False),
+        ({"depot_capacity": 128}, True),
+        ({"depot_capacity": 129}, False),
+        ({"magazine_pfns": 126}, False),
     ],
 )
 def test_checked(change, expected):
-    assert checked(table([USUAL | change])).tolist() == [expected]
+    columns = table([USUAL | {name: value for name, value in change.items() if name not in DEPOT}])
+    for name in DEPOT & set(change):
+        columns[name][:] = change[name]
+    assert checked(columns).tolist() == [expected]

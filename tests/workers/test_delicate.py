@@ -49,7 +49,7 @@ def test_oversize_close_bursts_and_callbacks_near_the_rearm_period_are_delicate(
 
 
 def test_a_callback_that_was_not_foreseen_is_found(monkeypatch):
-    monkeypatch.setattr(delicate, "LIKELY", np.inf)
+    monkeypatch.setattr(delicate, "NEAR_FORESEEN", np.inf)
     scenario = table([NEAR, CALM])
     assert delicate.from_the_start(scenario).tolist() == [False, False]
     assert run.run(scenario)["delicate"].tolist() == [True, False]
@@ -76,7 +76,7 @@ def test_who_is_delicate_is_mostly_known_before(change, expected):
 
 
 def test_a_delicate_lane_leaves_the_others_as_they_are(monkeypatch):
-    monkeypatch.setattr(delicate, "LIKELY", np.inf)
+    monkeypatch.setattr(delicate, "NEAR_FORESEEN", np.inf)
     alone, among = run.run(table([CALM])), run.run(table([NEAR, CALM, NEAR | {"seed": 1}]))
     assert among["delicate"].tolist() == [True, False, True]
     assert {name: values[0] for name, values in alone.items()} == {name: values[1] for name, values in among.items()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.in_slices import count
 from tests.workers.scenarios import table
 from workers import results, run
-from workers.task import count
 
 CALM = {"cpus": 16, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight": 128, "horizon_s": 3.0}
 ROWS = [

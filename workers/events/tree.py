@@ -19,7 +19,7 @@ LIMIT_48BIT = 1 << 36
 HIGH = PFNS_BELOW_4G << CLASS_BITS
 """IOVAs below this number are below 4 GiB."""
 
-INSERT_VISITS = 2.4
+MEAN_INSERT_VISITS = 2.4
 """Nodes looked at to insert, in the mean: the descent from the node above."""
 
 NEWEST_INSERT_VISITS = 1.0
@@ -75,7 +75,7 @@ class Tree:
             return None, visits * self.visit_ns
         if above == self.low.top:
             above = self.high.lowest
-        visits += NEWEST_INSERT_VISITS if above in (self.newest, self.newest32) else INSERT_VISITS
+        visits += NEWEST_INSERT_VISITS if above in (self.newest, self.newest32) else MEAN_INSERT_VISITS
         if below_4g:
             self.cached32 = self.newest32 = new
         else:
