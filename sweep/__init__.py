@@ -1,6 +1,8 @@
 """The farm: reads a sweep, expands it, runs its scenarios through ``workers``, stores, aggregates and draws.
 
-It knows columns (``workers.schema``) and chunks (``workers.task``), and no allocator.
+It runs the model through ``workers.task`` and ``workers.series`` alone. Of the allocator it knows columns
+(``workers.schema``), what a policy's name stands for (``policy``), sizes, periods and limits (``params``, ``jiffies``,
+``results``, ``hazard``), and which scenarios are followed event by event (``delicate``), but not how it works.
 """
 
 __version__ = "0.1.0"

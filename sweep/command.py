@@ -14,6 +14,7 @@ from sweep.config import Library
 from sweep.document.text import one_line
 from sweep.storage import Storage, open_storage
 from sweep.storage.names import PART
+from sweep.store.chunk import FAILED
 from workers.schema import ScenarioError
 
 COMPLETE, FAILED_POINTS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -48,7 +49,7 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> in
         return INTERRUPTED
 
 
-def refuse_foreign(folder: Storage, own: tuple[str, ...]) -> None:
+def refuse_other_files(folder: Storage, own: tuple[str, ...]) -> None:
     """Raises ScenarioError where a command's folder holds anything but its ``own`` files, or begins of them."""
     wanted = {name.partition("/")[0] for name in own}
     for name in _top(folder):
@@ -91,13 +92,13 @@ def places(options: argparse.Namespace, name: str, own: tuple[str, ...]) -> tupl
     """The folder for a command's ``own`` files and the store, by ``run_options``; raises ScenarioError."""
     url = output.folder_of(options.output, name)
     folder = open_storage(url, "output")
-    refuse_foreign(folder, own)
+    refuse_other_files(folder, own)
     return folder, open_storage(output.store_of(options.store, url), "store")
 
 
 def told_failures(rows: Iterable[Mapping[str, Any]]) -> int:
     """Names the first failed runs on stderr; the exit code."""
-    failed = [row for row in rows if row["status"] == "failed"]
+    failed = [row for row in rows if row["status"] == FAILED]
     for row in failed[:MOST_FAILURES]:
         print(one_line(f"failed: {row['id']}: {row['error']}"), file=sys.stderr)
     return FAILED_POINTS if failed else COMPLETE

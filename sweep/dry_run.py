@@ -44,7 +44,7 @@ LIKELY_ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Workload:
+class ToRun:
     """What is to run: scenarios, chunks, their estimated seconds, and row numbers that stand for them, each for a
     ``share`` of its horizon."""
 
@@ -88,13 +88,13 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
     _, store = places(config, name_of(config), plan)
     store.load(delete=False)
     cpus = _cpus(config)
-    found = workload(plan, store, cpus)
+    found = to_run(plan, store, cpus)
     measured = calibrate(plan, found, simulate)
     print("\n".join(lines(config, len(plan), found, measured, cpus)))
     return 0
 
 
-def workload(plan: Plan, store: Store, cpus: int) -> Workload:
+def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
     """What the store does not hold of a plan."""
     rows, chunks, total_s, samples = 0, 0, 0.0, []
     one_of = max(1, len(plan) // LIKELY_ROWS)
@@ -110,11 +110,11 @@ def workload(plan: Plan, store: Store, cpus: int) -> Workload:
         samples.append((numbers[missing[some]], seconds[some]))
     drawn, seconds = (np.concatenate([sample[i] for sample in samples]) for i in (0, 1))
     if not rows:
-        return Workload(0, 0, 0.0, drawn, 1.0)
+        return ToRun(0, 0, 0.0, drawn, 1.0)
     whole = plan.rows(_stratified(drawn, seconds, SAMPLE_ROWS))  # few of them share a run, of the plan's scenarios more
     share = float(np.clip(SAMPLE_S / (SAMPLE_ROWS * estimate_seconds(whole).mean()), LEAST_SHARE, 1.0))
     each_s = float(estimate_seconds(_shortened(whole, share)).mean())
-    return Workload(rows, chunks, total_s, _stratified(drawn, seconds, SAMPLE_S / each_s), share)
+    return ToRun(rows, chunks, total_s, _stratified(drawn, seconds, SAMPLE_S / each_s), share)
 
 
 def _stratified(numbers: np.ndarray, seconds: np.ndarray, most: float) -> np.ndarray:
@@ -129,7 +129,7 @@ def _shortened(scenarios: Columns, share: float) -> Columns:
     return scenarios | {"horizon_s": share * scenarios["horizon_s"]}
 
 
-def calibrate(plan: Plan, found: Workload, simulate: Simulate) -> Calibration | None:
+def calibrate(plan: Plan, found: ToRun, simulate: Simulate) -> Calibration | None:
     """Runs the sample of ``found``; None where there is nothing to run."""
     numbers = found.sample
     if not len(numbers):
@@ -159,7 +159,7 @@ def _size(frame: pl.DataFrame) -> Size:
     return Size(whole_bytes - row_bytes * frame.height, row_bytes)
 
 
-def lines(config: SweepConfig, rows: int, found: Workload, measured: Calibration | None, cpus: int) -> list[str]:
+def lines(config: SweepConfig, rows: int, found: ToRun, measured: Calibration | None, cpus: int) -> list[str]:
     """The estimate as text."""
     some = ", all of them at most: refined, it runs a part" if config.mode == "refine" else ""
     said = [f"points       {rows} ({rows - found.rows} in the store, {found.rows} to run{some})"]

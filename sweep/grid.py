@@ -20,10 +20,10 @@ import numpy as np
 from sweep.axes import COLUMNS, axis_values
 from sweep.config import AXIS_NAMES, RATE, Library
 from sweep.policies import depot_columns
+from sweep.rate import PERIOD, overlay, period_us, refuse_both
 from workers import MODEL_VERSION
 from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError, check_row, check_value, content_ids, to_columns
 
-PERIOD = "burst_period_us"
 NOTES = ("reported", "assumed", "sources")
 """What a point may say beside its columns; kept in the manifest."""
 
@@ -157,7 +157,7 @@ def _columns(layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, Lookup]
         values = []
         for levels in itertools.product(*(range(sizes[d]) for d in dimensions)):
             taken = dict(zip(dimensions, levels, strict=True))
-            value = _value(column.name, _overlay([layer.levels[taken[layer.dimension]] for layer in within]))
+            value = _value(column.name, overlay([layer.levels[taken[layer.dimension]] for layer in within]))
             if value is None and column.required:
                 raise ScenarioError(f"{column.name}: missing; it has no default")
             values.append(check_value(column, column.default if value is None else value))
@@ -170,25 +170,11 @@ _DEPENDS_ON = {PERIOD: (PERIOD, RATE, "unmap_burst"), "active_cpus": ("active_cp
 """Columns whose value follows from more than what layers say of themselves."""
 
 
-def _overlay(levels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the levels set, the last one on top; rate and period put each other out."""
-    out: dict[str, Any] = {}
-    for level in levels:
-        for name, value in level.items():
-            out[name] = value
-            out.pop({RATE: PERIOD, PERIOD: RATE}.get(name, ""), None)
-    return out
-
-
 def _value(name: str, given: Mapping[str, Any]) -> Any:
     """A column's value from what layers set: the period from the rate, the active CPUs from all; None where absent."""
     if name == "active_cpus":
         return given.get(name, given.get("cpus"))
-    if name == PERIOD and RATE in given:
-        if "unmap_burst" not in given:
-            raise ScenarioError("unmap_burst: missing; it has no default")
-        return 1e6 * float(given["unmap_burst"]) / float(given[RATE])
-    return given.get(name)
+    return period_us(given) if name == PERIOD else given.get(name)
 
 
 def _check_between(columns: Mapping[str, Lookup]) -> None:
@@ -243,8 +229,7 @@ def _refuse_twice(axes: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) 
         if any(name in point for point in points):
             raise ScenarioError(f"grid.{name}: an axis, and given by grid.points too; leave one of them out")
     for where in (axes, *points):
-        if RATE in where and PERIOD in where:
-            raise ScenarioError(f"grid.{RATE}: given together with {PERIOD}; one follows from the other")
+        refuse_both(where, "grid.")
 
 
 def _refuse_silenced(workload: Mapping[str, Any], axes: Mapping[str, Any]) -> None:

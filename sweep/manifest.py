@@ -47,7 +47,7 @@ def write(folder: Storage, manifest: dict[str, Any]) -> None:
     folder.write(MANIFEST, (json.dumps(manifest, indent=2, default=str) + "\n").encode())
 
 
-def refuse_foreign(manifest: dict[str, Any], url: str) -> None:
+def check(manifest: dict[str, Any], url: str) -> None:
     """Raises ScenarioError where a manifest, of the folder ``url``, is none that a sweep writes."""
     for key, kind in READ.items():
         if not isinstance(manifest.get(key), kind):

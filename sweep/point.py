@@ -22,6 +22,7 @@ from sweep.results import NAME as RESULTS
 from sweep.results import plan_of_table
 from sweep.run import plan_of
 from sweep.storage import Storage, open_storage
+from sweep.store.chunk import FAILED
 from sweep.store.keys import scenario_keys, to_hex
 from sweep.task import Simulate
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
@@ -125,8 +126,9 @@ def _lines(values: Mapping[str, Any]) -> Iterator[str]:
 
 def _compared(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """How the run compares with the row of the table."""
-    if row.get("cell", "run") != "run" or row.get("status") == "failed":
-        said = "failed there" if row.get("status") == "failed" else f"{row['cell']} there: {row['verdict']}"
+    failed = row.get("status") == FAILED
+    if failed or row.get("cell", "run") != "run":
+        said = "failed there" if failed else f"{row['cell']} there: {row['verdict']}"
         return f"the table has no run of it ({said})"
     differing = [name for name, value in found.items() if not _same(row[name], value)]
     return f"not as in the table: {', '.join(differing)}" if differing else "equal to its row in the table"

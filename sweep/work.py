@@ -28,32 +28,33 @@ from workers.task import estimate_seconds
 class Tally:
     """What was run: scenarios, failed ones, chunks, seconds in the model, and the span and most memory of all tasks.
 
-    ``delicate_s``: what ``estimate_seconds`` gives for chunks with delicate scenarios, on the cores that ran them;
-    ``sliced_s``: for the others, and ``sliced_ratio``: what the first of them took over that. ``first_mib``: most
-    memory of the first chunk of each kind (True: delicate).
+    ``predicted_s``: of the seconds in the model, from what was known before each chunk ended. ``sliced_s``: seconds of
+    the chunks without delicate scenarios, and ``sliced_estimated_s`` what ``estimate_seconds`` gives for them.
+    ``first_mib``: most memory of the first chunk with delicate scenarios (True) and of the first without.
     """
 
     rows: int = 0
     failed: int = 0
     chunks: int = 0
     model_s: float = 0.0
-    delicate_s: float = 0.0
+    predicted_s: float = 0.0
     sliced_s: float = 0.0
-    sliced_ratio: float = 1.0
+    sliced_estimated_s: float = 0.0
     first_mib: dict[bool, float] = field(default_factory=dict)
     started: float = field(default=float("inf"))
     ended: float = 0.0
     peak_mib: float = 0.0
 
-    def add(self, done: Reference, kind: bool, estimated_s: float) -> None:
-        """Counts one chunk."""
-        if kind:
-            self.delicate_s += done.core_factor * estimated_s
-        else:
-            self.sliced_s += estimated_s
-            if kind not in self.first_mib:
-                self.sliced_ratio = done.model_s / max(estimated_s, 1e-9)
-        self.first_mib.setdefault(kind, done.peak_mib)
+    def add(self, done: Reference, delicate: bool, estimated_s: float) -> None:
+        """Counts one chunk; ``delicate``: it has delicate scenarios."""
+        factor = done.core_factor
+        if not delicate:
+            if self.sliced_s:
+                factor = self.sliced_s / self.sliced_estimated_s
+            self.sliced_s += done.model_s
+            self.sliced_estimated_s += estimated_s
+        self.predicted_s += factor * estimated_s
+        self.first_mib.setdefault(delicate, done.peak_mib)
         self.rows, self.failed, self.chunks = self.rows + done.rows, self.failed + done.failed, self.chunks + 1
         self.model_s += done.model_s
         self.started, self.ended = min(self.started, done.started), max(self.ended, done.ended)
@@ -76,11 +77,10 @@ class Tally:
         }
 
     def forecast(self, cpus: int) -> dict[str, dict[str, float]]:
-        """What the model's estimate, corrected, would have said, and what came."""
-        core_s = self.delicate_s + self.sliced_ratio * self.sliced_s
+        """What was predicted, and what came; the memory is that of the first chunks, against that of all."""
         span_s = self.ended - self.started if self.chunks else 0.0
         return {
-            "predicted": _figures(core_s, core_s / cpus, max(self.first_mib.values(), default=0.0)),
+            "predicted": _figures(self.predicted_s, self.predicted_s / cpus, max(self.first_mib.values(), default=0.0)),
             "actual": _figures(self.model_s, span_s, self.peak_mib),
         }
 
@@ -107,9 +107,9 @@ def compute(
     try:
         for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
             store.index.put(task.keys, done.name)
-            kind = bool(followed(task.columns).any())
+            delicate = bool(followed(task.columns).any())
             estimated_s = float(estimate_seconds(task.columns).sum())
-            tally.add(done, kind, estimated_s)
+            tally.add(done, delicate, estimated_s)
             progress.add(done.rows, done.failed, done.lockups, estimated_s)
     except OSError as error:
         reason = error.strerror or error

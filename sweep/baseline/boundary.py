@@ -62,23 +62,20 @@ class Boundary:
         return self.from_per_s < was.from_per_s
 
 
-def boundary(
-    rates_per_s: Sequence[float], stays_ms: Sequence[float], unsafe: Sequence[bool], limits_ms: Sequence[float]
-) -> Boundary:
-    """Where a line becomes unsafe; all arguments of shape (rates,), at least one, in the order of the rates.
+def boundary(rates_per_s: Sequence[float], figures: Sequence[float], unsafe: Sequence[bool], limit: float) -> Boundary:
+    """Where a line becomes unsafe; sequences of shape (rates,), at least one rate, in the order of the rates.
 
-    Between the last safe cell and the first unsafe one the logarithm of the longest stay in the softirq is taken as
-    linear in that of the rate; the boundary is where it reaches the limit of the unsafe cell (``limits_ms``), so that
-    a small drift of either stay shows. What lies above, safe again or not, does not count.
+    ``figures``: what the verdict follows, unsafe from ``limit`` on. Between the last safe cell and the first unsafe one
+    the figure is taken as linear in the logarithm of the rate; the boundary is where it reaches the limit, so that a
+    small drift of either figure shows. What lies above, safe again or not, does not count.
     """
     first = next((i for i, bad in enumerate(unsafe) if bad), None)
     if first is None:
         return Boundary(ABOVE, _rounded(rates_per_s[-1]))
     if first == 0:
         return Boundary(BELOW, _rounded(rates_per_s[0]))
-    low, high = (max(stays_ms[i], 1e-6) for i in (first - 1, first))
-    limit = min(max(limits_ms[first], low), high) if high > low else high  # a verdict need not follow the stay alone
-    share = math.log(limit / low) / math.log(high / low) if high > low else 1.0
+    low, high = figures[first - 1], figures[first]
+    share = min(max((limit - low) / (high - low), 0.0), 1.0) if high > low else 1.0  # a verdict may follow more
     slope = math.log(rates_per_s[first] / rates_per_s[first - 1])
     return Boundary(AT, _rounded(rates_per_s[first - 1] * math.exp(share * slope)))
 

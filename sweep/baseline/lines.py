@@ -12,18 +12,19 @@ import polars as pl
 from sweep.aggregate import with_rate
 from sweep.baseline.boundary import Boundary, boundary
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE
-from sweep.grid import PERIOD
+from sweep.rate import PERIOD
 from sweep.store.chunk import FAILED as FAILURE
 from workers.jiffies import rearm_period_ms
-from workers.results import SOFT_LOCKUP_MS
+from workers.results import LIKELY_LOCKUP
 
 LOAD = ("policy", *(name for name in LOAD_NAMES if name != PERIOD))
 """Scenario columns that tell lines apart. Costs do so only where a grid varies them: else they are under test."""
 
-STAY, FREES, RECLAIM = "softirq_residency_max_ms", "rbtree_erases", "depot_reclaim_s"
-FIGURES = ("verdict", "status", STAY, FREES, RECLAIM, "memory_peak_bytes", "memory_end_bytes")
-LONG_STAY_MS = 1000.0
-"""A run shorter than 20 s is a soft lockup by its stays of that length: its verdict turns about there."""
+STAY, PROBABILITY = "softirq_residency_max_ms", "soft_lockup_probability"
+FREES, RECLAIM = "rbtree_erases", "depot_reclaim_s"
+FIGURES = ("verdict", "status", STAY, PROBABILITY, FREES, RECLAIM, "memory_peak_bytes", "memory_end_bytes")
+LEAST_STAY_MS = 1e-6
+"""What counts for no stay, which has no logarithm."""
 
 MIB_DIGITS, MS_DIGITS, S_DIGITS, FREES_DIGITS = 5, 4, 4, 4
 
@@ -33,10 +34,11 @@ class Line:
     """One line, figures rounded as they are kept.
 
     ``load``: its columns (LOAD, and costs that vary); ``rates_per_s``: what was run, ascending; ``verdicts``: of each,
-    or FAILURE. ``chains_from``, ``locks_from``: None where every cell failed. Of the rates without lockup and
-    failure, None where there are none: ``memory_peak_mib``, ``memory_end_mib``, ``reclaim_s``, the most of any rate.
-    Of the calm rates, those below the re-arm period: ``safe_stay_ms``, the longest stay in the softirq, and
-    ``tree_frees``, IOVAs freed to the tree, by an overflow, by trimming or because they are oversize.
+    or FAILURE. ``chains_from``, by the logarithm of the longest stay in the softirq, and ``locks_from``, by the
+    probability of a soft lockup: None where every cell failed. Of the rates without lockup and failure, None where
+    there are none: ``memory_peak_mib``, ``memory_end_mib``, ``reclaim_s``, the most of any rate. Of the calm rates,
+    those below the re-arm period: ``safe_stay_ms``, the longest stay in the softirq, and ``tree_frees``, IOVAs freed to
+    the tree, by an overflow, by trimming or because they are oversize.
     """
 
     load: Mapping[str, Any]
@@ -81,15 +83,15 @@ def _line(load: dict[str, Any], row: Mapping[str, list[Any]]) -> Line:
     calm = [i for i in alive if stays[i] < rearm_ms]
     chains = [verdicts[i] != "ok" for i in ran]
     locks = [verdicts[i] == "soft_lockup" for i in ran]
-    ran_rates, ran_stays = [rates[i] for i in ran], [stays[i] for i in ran]
-    chain_limits = [rearm_ms] * len(ran)
-    lock_limits = [SOFT_LOCKUP_MS if stay >= SOFT_LOCKUP_MS else LONG_STAY_MS for stay in ran_stays]
+    ran_rates = [rates[i] for i in ran]
+    log_stays = [math.log(max(stays[i], LEAST_STAY_MS)) for i in ran]
+    probabilities = [row[PROBABILITY][i] for i in ran]
     return Line(
         load,
         tuple(rates),
         tuple(verdicts),
-        boundary(ran_rates, ran_stays, chains, chain_limits) if ran else None,
-        boundary(ran_rates, ran_stays, locks, lock_limits) if ran else None,
+        boundary(ran_rates, log_stays, chains, math.log(rearm_ms)) if ran else None,
+        boundary(ran_rates, probabilities, locks, LIKELY_LOCKUP) if ran else None,
         _most([stays[i] for i in calm], MS_DIGITS),
         _most([row[FREES][i] for i in calm], FREES_DIGITS),
         _most([row["memory_peak_bytes"][i] / 2**20 for i in alive], MIB_DIGITS),

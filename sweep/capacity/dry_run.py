@@ -5,7 +5,7 @@ from __future__ import annotations
 from sweep.capacity.costs import GROUPS
 from sweep.capacity.search import WIDTH
 from sweep.capacity.study import Study
-from sweep.dry_run import calibrate, workload
+from sweep.dry_run import calibrate, to_run
 from sweep.lab import Lab
 from sweep.plan import TablePlan
 from sweep.progress import duration
@@ -20,7 +20,7 @@ def estimate(study: Study, lab: Lab, simulate: Simulate, cpus: int) -> list[str]
     """
     first = study.ask()
     plan = TablePlan(to_columns(first), lab.library.depot)
-    found = workload(plan, lab.store, cpus=1)
+    found = to_run(plan, lab.store, cpus=1)
     later = len(study.lines) * WIDTH + len(study.questions) * (len(COST_COLUMNS) + len(GROUPS))
     said = [
         f"host classes  {len(study.hosts)}",

@@ -17,13 +17,12 @@ from typing import Any
 from sweep.axes import COLUMNS
 from sweep.capacity.kernels import KERNELS
 from sweep.config import RATE, Library
+from sweep.rate import PERIOD, overlay, period_us, rate_per_s, refuse_both
 from workers.schema import SCENARIO_COLUMNS, Column, ScenarioError, check_value, complete_row
 
-PERIOD = "burst_period_us"
 HOURS_A_YEAR = 8760.0
 COUNT = Column("count", int, "machines of this class", 1, low=1, high=10**9)
 HOURS = Column("load_hours_per_year", float, "hours a year under this load", HOURS_A_YEAR, low=0.0, high=8784.0)
-RATE_COLUMN = COLUMNS[RATE]
 NAMED = (
     Column("name", str, "what the class is called", required=True),
     COUNT,
@@ -31,7 +30,7 @@ NAMED = (
     Column("host", str, "cost table, a name in conf/host", "typical"),
     Column("workload", str, "load, a name in conf/workload; or give its columns"),
     HOURS,
-    RATE_COLUMN,
+    COLUMNS[RATE],
 )
 SET_ELSEWHERE = {"id": "the name", "policy": "kernel", "horizon_s": "--horizon-s"}
 """Scenario columns that a fleet has no column for, and what sets them."""
@@ -61,11 +60,6 @@ class HostClass:
     def unmap_rate_per_s(self) -> float:
         """Nominal unmaps/s of an active CPU in one domain."""
         return rate_per_s(self.scenario)
-
-
-def rate_per_s(scenario: Mapping[str, Any]) -> float:
-    """Nominal unmaps/s of an active CPU."""
-    return 1e6 * scenario["unmap_burst"] / scenario[PERIOD]
 
 
 def read_fleet(path: str, library: Library, horizon_s: float) -> tuple[HostClass, ...]:
@@ -109,7 +103,10 @@ def _host_class(cells: Mapping[str, str], library: Library, horizon_s: float) ->
     if workload:
         _refuse_unknown("workload", workload, library.workload)
     layers = [library.host[host], library.workload.get(workload, {}), _loads(cells)]
-    scenario = complete_row(_over(layers) | {"id": name, "policy": KERNELS[kernel].policy, "horizon_s": horizon_s})
+    given = overlay(layers)
+    given[PERIOD] = period_us(given)
+    given.pop(RATE, None)
+    scenario = complete_row(given | {"id": name, "policy": KERNELS[kernel].policy, "horizon_s": horizon_s})
     count, hours = (check_value(c, cells.get(c.name, c.default)) for c in (COUNT, HOURS))
     return HostClass(name, count, kernel, host, workload, hours, scenario)
 
@@ -121,34 +118,9 @@ def _refuse_unknown(column: str, name: str, known: Mapping[str, Any]) -> None:
 
 def _loads(cells: Mapping[str, str]) -> dict[str, Any]:
     """The scenario columns, and the rate, that the row itself sets."""
-    if RATE in cells and PERIOD in cells:
-        raise ScenarioError(f"{RATE}: given beside {PERIOD}, which says the same; allowed is one of them")
+    refuse_both(cells)
     own = {name: text for name, text in cells.items() if name not in {c.name for c in NAMED}}
     return own | ({RATE: cells[RATE]} if RATE in cells else {})
-
-
-def _over(layers: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the layers set, the last one on top; a rate becomes the period that gives it."""
-    out: dict[str, Any] = {}
-    for layer in layers:
-        for column, value in layer.items():
-            out[column] = value
-            out.pop({RATE: PERIOD, PERIOD: RATE}.get(column, ""), None)
-    if RATE in out:
-        out[PERIOD] = _period_us(out.pop(RATE), out.get("unmap_burst"))
-    return out
-
-
-def _period_us(rate: Any, burst: Any) -> float:
-    """The period of bursts at a rate; raises ScenarioError for one that no period gives."""
-    per_s = check_value(RATE_COLUMN, rate)
-    if burst is None:
-        raise ScenarioError("unmap_burst: missing; it has no default")
-    unmaps, period = check_value(_BY_NAME["unmap_burst"], burst), _BY_NAME[PERIOD]
-    if not period.low <= 1e6 * unmaps / per_s <= period.high:
-        slowest, fastest = 1e6 * unmaps / period.high, 1e6 * unmaps / period.low
-        raise ScenarioError(f"{RATE}: {per_s:g} was given; in bursts of {unmaps} allowed is {slowest:g} to {fastest:g}")
-    return 1e6 * unmaps / per_s
 
 
 def _rows(path: str) -> Iterator[tuple[int, dict[str, str]]]:

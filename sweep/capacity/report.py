@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sweep.capacity import words
-from sweep.capacity.costs import TABLES
+from sweep.capacity.costs import FAILED, TABLES
 from sweep.capacity.figure import headroom
 from sweep.capacity.kernels import KERNELS, is_fixed
 from sweep.capacity.remedies.remedy import Remedy
@@ -13,7 +13,9 @@ from sweep.capacity.search import LADDER, TOLERANCE, factor
 from sweep.capacity.study import NOW, SIDES, Findings, Line
 from sweep.capacity.totals import lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
+from sweep.rate import PERIOD
 from sweep.report.answers.words import count, si
+from workers.schema import column
 
 
 def document(
@@ -59,7 +61,7 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
 
 
 def _failed(findings: Sequence[Findings]) -> list[str]:
-    return [found.host.name for found in findings if "failed" in (found.now.verdict, found.after.verdict)]
+    return [found.host.name for found in findings if FAILED in (found.now.verdict, found.after.verdict)]
 
 
 def overview(findings: Sequence[Findings], remedies: Sequence[Remedy]) -> Table:
@@ -233,9 +235,9 @@ def _reading(horizon_s: float) -> Iterator[str]:
     yield (
         "Headroom is the largest factor by which the unmap rate may grow such that every rate tested at or below it is"
         f" safe: the same bursts, more often. Tested were factors of 2 from x{factor(LADDER[0]):g} to"
-        f" x{factor(LADDER[-1]):g}, then the octave in which the line turns unsafe, in steps of {TOLERANCE:.0%}, which"
-        " is the tolerance. An unsafe band narrower than an octave between safe rates may be missed. Below x1 the load"
-        " must shrink."
+        f" x{factor(LADDER[-1]):g}, as far as bursts stay {column(PERIOD).low:g} µs apart, then the octave in which"
+        f" the line turns unsafe, in steps of {TOLERANCE:.0%}, which is the tolerance. An unsafe band narrower than an"
+        " octave between safe rates may be missed. Below x1 the load must shrink."
     )
     yield (
         "The achieved rate is half of the maps and unmaps that came about: a CPU that waits for the lock or flushes for"
@@ -262,5 +264,5 @@ def _reading(horizon_s: float) -> Iterator[str]:
         "Lockups a year are extrapolated: the model's expected soft lockups an hour, with the 90 % interval that it"
         " gives, x machines x domains x hours a year under this load. The ends of the host classes' intervals are added"
         " up, which is wider than an interval of the sum. A machine that locked up counts as back under the load at"
-        " once, so a class that is always locked up has as many as there are times 20 s."
+        " once, so a class that is always locked up counts absurdly many."
     )

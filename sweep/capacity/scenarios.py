@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.capacity.fleet import PERIOD
+from sweep.capacity.search import LADDER, factor
+from sweep.rate import PERIOD
 from workers.schema import check_row, check_value, column
-
-LEAST_PERIOD_US = column(PERIOD).low
 
 
 def changed(scenario: Mapping[str, Any], label: str, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,7 +17,12 @@ def changed(scenario: Mapping[str, Any], label: str, changes: Mapping[str, Any])
     return row | {"id": f"{scenario['id']}/{label}"}
 
 
-def at_rate(scenario: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """The same bursts, ``factor`` times as often; never closer than the schema allows."""
-    period_us = max(scenario[PERIOD] / factor, LEAST_PERIOD_US)
-    return changed(scenario, f"x{factor:.4g}", {PERIOD: period_us})
+def ladder(scenario: Mapping[str, Any]) -> list[int]:
+    """The steps of LADDER at which the period is one that the schema allows; the load itself, step 0, is among them."""
+    allowed = column(PERIOD)
+    return [step for step in LADDER if allowed.low <= scenario[PERIOD] / factor(step) <= allowed.high]
+
+
+def at_rate(scenario: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """The same bursts, ``factor(step)`` times as often."""
+    return changed(scenario, f"x{factor(step):.4g}", {PERIOD: scenario[PERIOD] / factor(step)})

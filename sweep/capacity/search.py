@@ -8,7 +8,7 @@ and a band narrower than the ladder may be missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 STEPS_PER_OCTAVE = 8
@@ -41,16 +41,16 @@ class Headroom:
     bands: tuple[tuple[float, float], ...]
 
 
-class Search:
-    """Some lines, each a load that is scaled; ``ladder``: the steps that each is tested at first."""
+class HeadroomSearch:
+    """Some lines, each a load that is scaled; ``ladders``: the steps that each of them is tested at first."""
 
-    def __init__(self, lines: int, ladder: Iterable[int] = LADDER, width: int = WIDTH) -> None:
-        self.ladder, self.width = sorted(ladder), width
-        self.tested: list[dict[int, bool]] = [{} for _ in range(lines)]
+    def __init__(self, ladders: Sequence[Sequence[int]], width: int = WIDTH) -> None:
+        self.ladders, self.width = ladders, width
+        self.tested: list[dict[int, bool]] = [{} for _ in ladders]
 
     def ask(self) -> list[tuple[int, int]]:
         """(line, step) of all that is to be tested next, side by side; nothing at the end."""
-        return [(line, step) for line in range(len(self.tested)) for step in self._next(self.tested[line])]
+        return [(line, step) for line in range(len(self.tested)) for step in self._next(line)]
 
     def tell(self, found: Iterable[tuple[int, int, bool]]) -> None:
         """(line, step, safe) of what was asked."""
@@ -67,10 +67,10 @@ class Search:
             tuple(_bands(self.tested[line])),
         )
 
-    def _next(self, tested: dict[int, bool]) -> list[int]:
-        if not tested:
-            return list(self.ladder)
-        safe, unsafe = _bracket(tested)
+    def _next(self, line: int) -> Sequence[int]:
+        if not self.tested[line]:
+            return self.ladders[line]
+        safe, unsafe = _bracket(self.tested[line])
         if safe is None or unsafe is None:
             return []
         between = unsafe - safe

@@ -11,8 +11,8 @@ from sweep.capacity.fleet import HostClass
 from sweep.capacity.kernels import fixed_policy
 from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
 from sweep.capacity.remedies.remedy import Changes, Remedy
-from sweep.capacity.scenarios import at_rate, changed
-from sweep.capacity.search import Headroom, Search, factor
+from sweep.capacity.scenarios import at_rate, changed, ladder
+from sweep.capacity.search import Headroom, HeadroomSearch
 
 Scenario = dict[str, Any]
 Row = dict[str, Any]
@@ -91,7 +91,7 @@ class Study:
         self.hosts = hosts
         self.answers = [{remedy.name: remedy.answer(host) for remedy in remedies} for host in hosts]
         self.lines: list[tuple[int, str, Scenario]] = list(self._lines())
-        self.search = Search(len(self.lines))
+        self.search = HeadroomSearch([ladder(scenario) for _, _, scenario in self.lines])
         self.questions = {(number, side): Question(costs) for number in range(len(hosts)) for side in SIDES}
         self.asked: list[Scenario] = []
         self.rows: list[Row] = []
@@ -102,7 +102,7 @@ class Study:
     def ask(self) -> list[Scenario]:
         """The next batch; nothing at the end."""
         self._asked = self.search.ask()
-        scaled = [at_rate(self.lines[line][2], factor(step)) for line, step in self._asked]
+        scaled = [at_rate(self.lines[line][2], step) for line, step in self._asked]
         self._costs = [(key, label, costs) for key, of in self.questions.items() for label, costs in of.ask().items()]
         batch = [*scaled, *(self._with_costs(key, label, costs) for key, label, costs in self._costs)]
         self.asked += batch

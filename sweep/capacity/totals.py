@@ -14,26 +14,26 @@ BOUNDS = ("soft_lockup_hazard_low_per_hour", "soft_lockup_hazard_high_per_hour")
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Expectation:
     """A number with its interval."""
 
     expected: float = 0.0
     low: float = 0.0
     high: float = 0.0
 
-    def __add__(self, other: Estimate) -> Estimate:
+    def __add__(self, other: Expectation) -> Expectation:
         """Bounds add up as if all erred the same way, which is the widest that they can."""
-        return Estimate(self.expected + other.expected, self.low + other.low, self.high + other.high)
+        return Expectation(self.expected + other.expected, self.low + other.low, self.high + other.high)
 
 
-def lockups_per_year(host: HostClass, line: Line) -> Estimate:
+def lockups_per_year(host: HostClass, line: Line) -> Expectation:
     """Soft lockups a year that all machines of the class may expect: machines x domains x hours x those an hour.
 
     The figure per hour is the model's, extrapolated from the seconds that it ran. A machine that locked up is taken to
     be under the same load again at once.
     """
     hours = host.count * host.scenario["domains"] * host.load_hours_per_year
-    return Estimate(*(hours * (line.row[name] or 0.0) for name in (HAZARD, *BOUNDS)))
+    return Expectation(*(hours * (line.row[name] or 0.0) for name in (HAZARD, *BOUNDS)))
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Totals:
     safe: int
     locked: int
     failed: int
-    lockups_per_year: Estimate
+    lockups_per_year: Expectation
     memory_peak_bytes: int
 
 
@@ -59,6 +59,6 @@ def totals(findings: Sequence[Findings], after: bool) -> Totals:
         machines[True],
         machines[False],
         sum(host.count for host, line in sides if line.verdict == FAILED),
-        sum((lockups_per_year(host, line) for host, line in sides), Estimate()),
+        sum((lockups_per_year(host, line) for host, line in sides), Expectation()),
         sum(host.count * (line.row["memory_peak_bytes"] or 0) for host, line in sides),
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sweep.capacity.costs import DEPENDS, FAILED, CostAnswer
+from sweep.capacity.costs import DEPENDS, FAILED, LOCKED, CostAnswer
 from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
 from sweep.capacity.remedies.remedy import ByRule, NoEffect
 from sweep.capacity.search import Headroom
 from sweep.capacity.study import Line
-from sweep.capacity.totals import Estimate
+from sweep.capacity.totals import Expectation
 from sweep.report.answers.words import si
 
-VERDICTS = {"ok": "safe", "chained": "safe, chains", "soft_lockup": "locks up", "failed": "run failed"}
+VERDICTS = {"ok": "safe", "chained": "safe, chains", LOCKED: "locks up", FAILED: "run failed"}
 
 
 def headroom(line: Line) -> str:
@@ -84,7 +84,7 @@ def memory(size_bytes: float | None) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
-def estimate(found: Estimate) -> str:
+def estimate(found: Expectation) -> str:
     """'12 (3 to 40)', '0'."""
     if found.high == 0:
         return "0"

@@ -1,4 +1,4 @@
-"""What a version of the model agreed with: conf/agreement.json, which ``python -m sweep.agreement`` makes."""
+"""What a version of the model agreed with: conf/agreement.json, by ``benchmarks/model_agreement.py --write``."""
 
 from __future__ import annotations
 

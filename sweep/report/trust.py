@@ -13,6 +13,7 @@ from sweep.refine.search import CELLS, RUN
 from sweep.report.agreement import Agreement, agreement
 from sweep.report.answers.words import count, listed, seconds, share
 from sweep.report.inputs import Results
+from sweep.store.chunk import FAILED
 
 TITLE = "How far to trust it"
 MOST_SEEDS = 12
@@ -66,7 +67,7 @@ def _cells(table: pl.LazyFrame, manifest: dict[str, Any]) -> list[Block]:
     counted = table.select(
         pl.len().alias("all"),
         *((pl.col("cell") == name).sum().alias(name) for name in CELLS),
-        (pl.col("status") == "failed").sum().alias("failed"),
+        (pl.col("status") == FAILED).sum().alias("failed"),
         (~pl.col("checked")).sum().alias("unchecked"),
         pl.col("checked").is_null().all().alias("never checked"),
     )
@@ -144,7 +145,8 @@ def _cost(manifest: dict[str, Any]) -> list[Block]:
     ]
     columns = (Column("cost"), Column("predicted", True), Column("actual", True), Column("actual/predicted", True))
     reused = manifest.get("reused", 0)
-    note = f"{count(reused, 'scenario')} came from the store and cost nothing." if reused else ""
+    note = "The memory predicted is that of the first chunks."
+    note += f" {count(reused, 'scenario')} came from the store and cost nothing." if reused else ""
     name = "What it took, as predicted and as it came"
     return [Table(name, columns, tuple(rows), note)]
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.capacity.fleet import HostClass, rate_per_s
+from sweep.capacity.fleet import HostClass
+from sweep.rate import rate_per_s
 from workers.results import PAGE_BYTES
 from workers.schema import parse_iova_pages
 

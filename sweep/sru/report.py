@@ -7,7 +7,7 @@ from typing import Any
 
 from sweep.capacity import words
 from sweep.capacity.fleet import HostClass
-from sweep.capacity.totals import BOUNDS, HAZARD, Estimate
+from sweep.capacity.totals import BOUNDS, HAZARD, Expectation
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 from sweep.report.answers.words import seconds, si
 from sweep.sru import probes
@@ -118,7 +118,7 @@ def _expected(one: Measured) -> Table:
 
 def _timing(row: dict[str, Any]) -> tuple[str, ...]:
     times = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
-    hazard = words.estimate(Estimate(*(row[name] for name in (HAZARD, *BOUNDS))))
+    hazard = words.estimate(Expectation(*(row[name] for name in (HAZARD, *BOUNDS))))
     return (words.VERDICTS[row["verdict"]], *(seconds(row[name] / 1e3) for name in times), hazard)
 
 

@@ -25,8 +25,6 @@ IDLE_CHANGES = {"active_cpus": 1, "unmap_burst": 1, "burst_period_us": 500_000.0
 OVERSIZE_CHANGES = {"iova_pages": str(2 * RCACHE_MAX_PAGES)}
 """The same load in IOVAs of 64 pages, which no depot holds."""
 
-
-RING = FQ_SLOTS - 1
 SPIKES = {label: f"spike/{label}" for label in POLICIES}
 """All active CPUs unmap a ring's worth at once, each second."""
 
@@ -35,8 +33,8 @@ def spike(scenario: Mapping[str, Any]) -> dict[str, Any]:
     """What a spike changes in a scenario."""
     return {
         "phase": "aligned",
-        "unmap_burst": RING,
-        "in_flight": max(RING, scenario["in_flight"]),
+        "unmap_burst": FQ_SLOTS,
+        "in_flight": max(FQ_SLOTS, scenario["in_flight"]),
         "burst_period_us": 1e6,
     }
 

@@ -13,7 +13,7 @@ import pytest
 
 from sweep import dry_run as dry
 from sweep.compose import compose
-from sweep.dry_run import Size, dry_run, workload
+from sweep.dry_run import Size, dry_run, to_run
 from sweep.run import plan_of, run
 from sweep.storage import open_storage
 from sweep.store import Store
@@ -95,7 +95,7 @@ def test_the_sample_has_the_costs_of_the_plan(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(dry, "SAMPLE_S", math.inf)
     config = composed()
     plan = plan_of(config.config, config.library)
-    found = workload(plan, Store(open_storage("store", "store")), 1)
+    found = to_run(plan, Store(open_storage("store", "store")), 1)
     assert len(found.sample) == dry.SAMPLE_ROWS
     every = estimate_seconds(plan.rows(np.arange(ROWS)))
     assert every[found.sample].mean() == pytest.approx(every.mean(), rel=0.02)
@@ -106,14 +106,14 @@ def test_a_dear_sample_runs_a_part_of_each_horizon_and_then_fewer_rows(monkeypat
     config = composed("grid.horizon_s=1000")
     plan = plan_of(config.config, config.library)
     monkeypatch.setattr(dry, "SAMPLE_S", math.inf)
-    whole = workload(plan, Store(open_storage("store", "store")), 1)
+    whole = to_run(plan, Store(open_storage("store", "store")), 1)
     of_rows_s = estimate_seconds(plan.rows(whole.sample)).mean()
     monkeypatch.setattr(dry, "SAMPLE_S", 0.5 * dry.SAMPLE_ROWS * of_rows_s)
-    half = workload(plan, Store(open_storage("store", "store")), 1)
+    half = to_run(plan, Store(open_storage("store", "store")), 1)
     assert len(half.sample) == pytest.approx(dry.SAMPLE_ROWS, abs=1)
     assert half.share == pytest.approx(0.5)
     monkeypatch.setattr(dry, "SAMPLE_S", 3.1 * dry.LEAST_SHARE * of_rows_s)
-    parts = workload(plan, Store(open_storage("store", "store")), 1)
+    parts = to_run(plan, Store(open_storage("store", "store")), 1)
     assert len(parts.sample) == 3
     assert parts.share == dry.LEAST_SHARE
 
@@ -121,7 +121,7 @@ def test_a_dear_sample_runs_a_part_of_each_horizon_and_then_fewer_rows(monkeypat
 def test_a_sample_whose_scenarios_share_no_run_costs_no_more_than_it_may() -> None:
     config = composed("grid.policy=[array,list_untrimmed,array_128mags,array_cpus]", "grid.iova_pages=[64]")
     plan = plan_of(config.config, config.library)
-    found = workload(plan, Store(open_storage("store", "store")), 1)
+    found = to_run(plan, Store(open_storage("store", "store")), 1)
     sample = plan.rows(found.sample)
     seconds = estimate_seconds(sample | {"horizon_s": found.share * sample["horizon_s"]})
     assert 0.5 * dry.SAMPLE_S < seconds.sum() < 1.3 * dry.SAMPLE_S

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,15 +114,28 @@ def test_efficiency_is_the_model_s_share_of_the_workers_time() -> None:
     assert Tally().summary(0.0, 2) == {"chunks": 0}
 
 
-def test_the_forecast_corrects_delicate_chunks_by_their_core_and_others_by_the_first() -> None:
-    def chunk(model_s: float, peak_mib: float, core_factor: float) -> Reference:
-        return Reference("", 1, 0, 0, model_s, 0.0, model_s, peak_mib, core_factor)
+def chunk(model_s: float, peak_mib: float, core_factor: float) -> Reference:
+    return Reference("", 1, 0, 0, model_s, 0.0, model_s, peak_mib, core_factor)
 
+
+@pytest.mark.parametrize("delicate", [True, False])
+def test_what_a_chunk_took_is_no_part_of_its_own_prediction(delicate: bool) -> None:
+    for model_s in (1.0, 50.0):
+        tally = Tally()
+        tally.add(chunk(model_s, 100, core_factor=0.5), delicate, estimated_s=10)
+        said = tally.forecast(cpus=2)
+        assert (said["predicted"]["core_s"], said["predicted"]["wall_s"]) == (5.0, 2.5)
+        assert said["actual"]["core_s"] == model_s
+
+
+def test_the_forecast_corrects_by_the_core_and_by_earlier_chunks_in_slices() -> None:
     tally = Tally()
-    chunks = [(True, 10, 30, 200, 0.5), (True, 10, 20, 300, 2.0), (False, 4, 2, 250, 9.0), (False, 6, 7, 90, 9.0)]
-    for kind, estimated_s, model_s, peak_mib, core_factor in chunks:
-        tally.add(chunk(model_s, peak_mib, core_factor), kind, estimated_s)
-    said = tally.forecast(cpus=2)
-    assert said["predicted"] == {"core_s": 30.0, "wall_s": 15.0, "peak_mib": 250}
-    assert said["actual"]["core_s"] == 59.0
+    chunks = [(True, 10, 30, 200, 0.5), (False, 4, 2, 250, 3.0), (True, 10, 20, 300, 2.0), (False, 6, 7, 90, 3.0)]
+    predicted_s = 0.0
+    for (delicate, estimated_s, model_s, peak_mib, core_factor), more_s in zip(chunks, (5, 12, 20, 3), strict=True):
+        tally.add(chunk(model_s, peak_mib, core_factor), delicate, estimated_s)
+        predicted_s += more_s
+        assert tally.forecast(cpus=2)["predicted"]["core_s"] == predicted_s
+    assert tally.forecast(cpus=2)["predicted"]["peak_mib"] == 250
+    assert tally.forecast(cpus=2)["actual"]["core_s"] == 59.0
     assert Tally().forecast(2)["predicted"]["core_s"] == 0

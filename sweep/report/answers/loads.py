@@ -11,6 +11,7 @@ import polars as pl
 
 from sweep.aggregate import size_rows
 from sweep.config import RATE
+from sweep.store.chunk import FAILED
 from workers.schema import VERDICTS
 
 MAX_TICKS = 24
@@ -32,7 +33,7 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
             pl.len().cast(pl.Int64).alias("scenarios"),
             (pl.col("cell") == "implied").sum().cast(pl.Int64).alias("implied"),
             pl.col("verdict").is_null().sum().cast(pl.Int64).alias("undecided"),
-            (pl.col("status") == "failed").sum().cast(pl.Int64).alias("failed"),
+            (pl.col("status") == FAILED).sum().cast(pl.Int64).alias("failed"),
             (~pl.col("checked")).sum().cast(pl.Int64).alias("unchecked"),
             (pl.col("verdict") == "soft_lockup").sum().cast(pl.Int64).alias("locked"),
             (pl.col("verdict") == "chained").sum().cast(pl.Int64).alias("chained"),

@@ -9,6 +9,7 @@ from sweep.report.answers.callbacks import limits
 from sweep.report.answers.words import seconds
 from sweep.report.figures.callbacks import percentiles
 from sweep.report.view import View
+from workers.hazard import LONG_STAY_S
 
 
 def section(view: View) -> Section | None:
@@ -73,8 +74,9 @@ def _hazard(view: View) -> Table | None:
         Column("an hour, worst scenario", True), Column("low", True), Column("high", True),
     )  # fmt: skip
     note = (
-        "Expected soft lockups an hour of the load, with the model's interval; 0 where the load never chains. Where few"
-        " long stays were seen the expectation hangs on rare ones and may lie above the interval."
+        "Expected soft lockups an hour of the load, with the model's interval; 0 where no stay reached"
+        f" {LONG_STAY_S:g} s. Where few long stays were seen the expectation hangs on rare ones and may lie above the"
+        " interval."
     )
     return Table("How often it locks up", columns, rows, note)
 

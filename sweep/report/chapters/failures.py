@@ -6,13 +6,14 @@ import polars as pl
 
 from sweep.document import Column, Section, Table
 from sweep.report.view import View
+from sweep.store.chunk import FAILED
 
 MOST_ERRORS, MOST_TEXT = 10, 200
 
 
 def section(view: View) -> Section | None:
     """The errors, the most frequent first; None where nothing failed."""
-    failed = view.results.table.filter(pl.col("status") == "failed")
+    failed = view.results.table.filter(pl.col("status") == FAILED)
     errors = (
         failed.group_by(pl.col("error").fill_null("no error was kept"))
         .agg(pl.len().alias("count"), pl.col("id").min())

@@ -13,8 +13,8 @@ from sweep.baseline.boundary import ABOVE, AT, BELOW, Boundary, boundary
 LIMIT = 16.0
 
 
-def found(rates: list[float], stays: list[float], limit: float = LIMIT) -> Boundary:
-    return boundary(rates, stays, [stay >= limit for stay in stays], [limit] * len(rates))
+def found(rates: list[float], figures: list[float], limit: float = LIMIT) -> Boundary:
+    return boundary(rates, figures, [figure >= limit for figure in figures], limit)
 
 
 def test_no_unsafe_cell_and_no_safe_one() -> None:
@@ -23,17 +23,16 @@ def test_no_unsafe_cell_and_no_safe_one() -> None:
     assert found([10], [1]) == Boundary(ABOVE, 10)
 
 
-def test_between_the_rates_by_the_logarithm_of_the_stay() -> None:
-    assert found([100, 10_000], [1.6, 160]) == Boundary(AT, 1000)
-    assert found([100, 10_000], [4, 64]) == Boundary(AT, 1000)
-    assert found([1, 100, 10_000, 20_000], [0.1, 4, 64, 1]) == Boundary(AT, 1000)  # safe again above: no matter
+def test_between_the_rates_where_the_figure_reaches_the_limit() -> None:
+    assert found([100, 10_000], [12, 20]) == Boundary(AT, 1000)
+    assert found([100, 1_000_000], [15, 19]) == Boundary(AT, 1000)
+    assert found([1, 100, 10_000, 20_000], [0, 12, 20, 1]) == Boundary(AT, 1000)  # safe again above: no matter
 
 
-def test_a_verdict_that_does_not_follow_the_stay_alone_stays_between_the_rates() -> None:
-    assert boundary([10, 20], [5, 6], [False, True], [1000, 1000]) == Boundary(AT, 20)
-    assert boundary([10, 20], [5, 6], [False, True], [1, 1]) == Boundary(AT, 10)
-    assert boundary([10, 20], [6, 5], [False, True], [16, 16]) == Boundary(AT, 20)
-    assert boundary([10, 20], [0, 50], [False, True], [16, 16]).side == AT
+def test_a_verdict_that_does_not_follow_the_figure_alone_stays_between_the_rates() -> None:
+    assert boundary([10, 20], [5, 6], [False, True], 1000) == Boundary(AT, 20)
+    assert boundary([10, 20], [5, 6], [False, True], 1) == Boundary(AT, 10)
+    assert boundary([10, 20], [6, 5], [False, True], 16) == Boundary(AT, 20)
 
 
 @given(
@@ -43,13 +42,13 @@ def test_a_verdict_that_does_not_follow_the_stay_alone_stays_between_the_rates()
     st.floats(1.01, 100),
     st.floats(0.5, 2),
 )
-def test_it_lies_between_and_moves_against_the_stays(
-    low_ms: float, high_ms: float, rate: float, step: float, drift: float
+def test_it_lies_between_and_moves_against_the_figures(
+    low: float, high: float, rate: float, step: float, drift: float
 ) -> None:
-    one = found([rate, rate * step], [low_ms, high_ms])
+    one = found([rate, rate * step], [low, high])
     assert one.side == AT
     assert rate * 0.999 <= one.rate_per_s <= rate * step * 1.001
-    other = found([rate, rate * step], [low_ms * drift, high_ms * drift])
+    other = found([rate, rate * step], [low * drift, high * drift])
     if other.side == AT:
         assert (other.rate_per_s - one.rate_per_s) * (drift - 1) <= one.rate_per_s * 1e-3  # kept to four digits
 

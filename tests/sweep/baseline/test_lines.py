@@ -35,15 +35,24 @@ def test_equal_content_is_one_cell() -> None:
 
 
 def test_boundaries_of_chaining_and_of_lockups() -> None:
-    (line,) = baseline(cell(100, 1.6), cell(10_000, 160), cell(1_000_000, 6250, "soft_lockup")).lines
+    (line,) = baseline(cell(100, 1.6), cell(10_000, 160), cell(1_000_000, 500, "soft_lockup")).lines
     assert line.verdicts == ("ok", "chained", "soft_lockup")
-    assert line.chains_from == Boundary(AT, 1000)
-    assert line.locks_from == Boundary(AT, 100_000)  # the stay reaches 1 s there
+    assert line.chains_from == Boundary(AT, 1000)  # the stay reaches 16 ms there
+    assert line.locks_from == Boundary(AT, 100_000)  # the probability reaches a half there
 
 
-def test_a_stay_of_20_s_is_the_limit_where_one_was_seen() -> None:
-    (line,) = baseline(cell(100, 2000, "chained"), cell(10_000, 200_000)).lines
-    assert line.locks_from == Boundary(AT, 1000)
+def test_lockups_are_bounded_by_their_probability_whatever_the_stays() -> None:
+    rare = cell(100, 1900, "chained", soft_lockup_probability=0.4)
+    for stay_ms in (150, 1900, 200_000):
+        likely = cell(1_000_000, stay_ms, "soft_lockup", soft_lockup_probability=0.8)
+        (line,) = baseline(rare, likely).lines
+        assert line.locks_from == Boundary(AT, 1000)
+
+
+def test_a_lockup_that_was_seen_counts_whatever_its_probability() -> None:
+    seen = cell(10_000, 200_000, "soft_lockup", soft_lockup_probability=0.1)
+    (line,) = baseline(cell(100), seen).lines
+    assert line.locks_from == Boundary(AT, 10_000)
 
 
 def test_figures_are_those_of_rates_that_live() -> None:

@@ -11,7 +11,7 @@ from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Findings
 from sweep.capacity.table import table
-from sweep.capacity.totals import Estimate, lockups_per_year, totals
+from sweep.capacity.totals import Expectation, lockups_per_year, totals
 from sweep.document import Paragraph, Table
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
@@ -35,18 +35,18 @@ def findings() -> tuple[Findings, ...]:
 
 def test_lockups_are_machines_times_domains_times_hours_times_the_hazard(findings: tuple[Findings, ...]) -> None:
     fixable, hopeless, calm = findings
-    assert lockups_per_year(fixable.host, fixable.now) == Estimate(10 * 3 * 100 * 2, 10 * 3 * 100, 10 * 3 * 100 * 4)
-    assert lockups_per_year(fixable.host, fixable.after) == Estimate()
+    assert lockups_per_year(fixable.host, fixable.now) == Expectation(10 * 3 * 100 * 2, 10 * 3 * 100, 10 * 3 * 100 * 4)
+    assert lockups_per_year(fixable.host, fixable.after) == Expectation()
     assert lockups_per_year(hopeless.host, hopeless.after).expected == 2 * 50 * 2
-    assert lockups_per_year(calm.host, calm.now) == Estimate()
+    assert lockups_per_year(calm.host, calm.now) == Expectation()
 
 
 def test_totals_of_both_sides(findings: tuple[Findings, ...]) -> None:
     now, after = totals(findings, after=False), totals(findings, after=True)
     assert (now.safe, now.locked, now.failed) == (7, 12, 0)
     assert (after.safe, after.locked) == (17, 2)
-    assert now.lockups_per_year == Estimate(6200, 3100, 12400)
-    assert after.lockups_per_year == Estimate(200, 100, 400)
+    assert now.lockups_per_year == Expectation(6200, 3100, 12400)
+    assert after.lockups_per_year == Expectation(200, 100, 400)
     assert now.memory_peak_bytes == (10 * 3 + 2 + 7) * 16 << 20
 
 

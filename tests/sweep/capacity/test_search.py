@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.capacity.search import LADDER, TOLERANCE, Headroom, Search, factor
+from sweep.capacity.search import LADDER, TOLERANCE, Headroom, HeadroomSearch, factor
 
 LEAST, MOST = factor(LADDER[0]), factor(LADDER[-1])
 
 
 def searched(*lines: Callable[[float], bool], width: int = 7) -> tuple[list[Headroom], int]:
     """What is found of lines that are safe where these say so, and in how many rounds."""
-    search, rounds = Search(len(lines), width=width), 0
+    search, rounds = HeadroomSearch([LADDER] * len(lines), width=width), 0
     while asked := search.ask():
         rounds += 1
         assert len(set(asked)) == len(asked)

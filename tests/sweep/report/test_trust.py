@@ -19,7 +19,7 @@ from workers import MODEL_VERSION
 MEASURED = Agreement(
     MODEL_VERSION,
     400,
-    "python -m sweep.agreement",
+    "python benchmarks/model_agreement.py TRUTH --write",
     (("verdicts equal", "96 %", "95 %", True),),
     (("16 pages", 80, 0.9),),
 )
