@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.truth import POLICIES, TruthError
 from workers import results
 from workers.hazard import LOCKUP_S, longest_stay_s
-from workers.reference.run import depot_columns
+from workers.reference.policies import depot_columns
 from workers.schema import ScenarioError, complete_row, to_columns
 from workers.task import count
 

@@ -31,7 +31,7 @@ from benchmarks.truth import Case, TruthError, chains, columns, read_cases, spre
 from sweep.compose import compose
 from sweep.run import plan_of
 from workers import run, task
-from workers.reference.run import depot_columns
+from workers.reference.policies import depot_columns
 from workers.schema import Columns, ScenarioError, check_value, column, complete_row, to_columns
 
 PARTS = ("truth", "grid", "machine", "twin", "cpus", "lanes", "memory")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workers.jiffies import rearm_period_ms
-from workers.reference.run import depot_columns
+from workers.reference.policies import depot_columns
 from workers.schema import Columns, ScenarioError, complete_row, to_columns
 
 Row = dict[str, Any]

@@ -19,9 +19,9 @@ import numpy as np
 
 from sweep.axes import COLUMNS, axis_values
 from sweep.config import AXIS_NAMES, RATE, Library
-from sweep.policies import depot_columns
 from sweep.rate import PERIOD, overlay, period_us, refuse_both
 from workers import MODEL_VERSION
+from workers.policy import depot_columns
 from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError, check_row, check_value, content_ids, to_columns
 
 NOTES = ("reported", "assumed", "sources")

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sweep.policies import depot_columns
 from workers import MODEL_VERSION
+from workers.policy import depot_columns
 from workers.schema import Columns
 
 WINDOW_ROWS = 1 << 15

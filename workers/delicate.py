@@ -25,6 +25,9 @@ NEAR_FORESEEN = 0.25
 """The same of the callback that is foreseen: of the truth file's random rows of rcache sizes it finds 77 of the 79 that
 come near a chain, and 65 others, whose overflow slices get less exactly."""
 
+BUSY = 0.5
+"""Share of the time for which iova_rbtree_lock would be held, from which on who waits for whom decides."""
+
 MOST_IN_FLIGHT = 2_000_000.0
 MOST_CLASSES = 255
 """Size classes that workers.events.side can tell apart."""
@@ -47,11 +50,12 @@ def affordable(scenarios: Columns) -> np.ndarray:
 
 def from_the_start(scenarios: Columns) -> np.ndarray:
     """Scenarios (rows,) whose IOVAs bypass the rcache, whose CPUs unmap at the same time, whose bursts come closer than
-    a slice is long, or whose timer will work long."""
+    a slice is long, whose timer will work long, or whose requests keep the lock busy."""
     bypass = of_mixes(scenarios["iova_pages"], lambda mix: mix[-1][0]) > RCACHE_MAX_PAGES
     close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
-    long = cost.expected_load(scenarios).stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
-    return bypass | (scenarios["phase"] == "aligned") | close | long
+    load = cost.expected_load(scenarios)
+    long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
+    return bypass | (scenarios["phase"] == "aligned") | close | long | (load.busy >= BUSY)
 
 
 def found(s: State, p: Params) -> np.ndarray:

@@ -140,7 +140,7 @@ RESULT_COLUMNS: tuple[Column, ...] = (
     _result("memory_peak_bytes", int, "sum of the four parts"),
     _result("memory_end_bytes", int, "the same at the horizon"),
     _result("iova_space_cached_peak_bytes", int, "address space held by cached IOVAs, times domains"),
-    _result("depot_reclaim_s", float, "time the trimming worker needs for the largest surplus; 0 for array"),
+    _result("depot_reclaim_s", float, "time to trim the largest surplus; 0 for array, inf where nothing trims"),
 )
 
 VERDICTS = ("ok", "chained", "soft_lockup")

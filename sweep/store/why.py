@@ -15,11 +15,11 @@ import numpy as np
 import polars as pl
 
 from sweep.plan import Plan
-from sweep.policies import depot_columns
 from sweep.results import NAME
 from sweep.storage import Storage, open_storage
 from sweep.store.keys import KEY_COLUMNS, scenario_keys, to_hex
 from workers import MODEL_VERSION
+from workers.policy import depot_columns
 from workers.schema import DEPOT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
 
 MOST_ROWS = 200_000

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from workers.reference.run import depot_columns
+from workers.reference.policies import depot_columns
 from workers.schema import Columns, complete_columns
 
 SIZES = ("1", "16", "32", "33", "64", "1024", "1,8", "16:0.3,64:0.7", "1,3,32,200")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from workers.policy import POLICY_KEYS, depot_values
+from workers.policy import POLICY_KEYS, depot_columns, depot_values
+from workers.reference.policies import policies
 from workers.schema import DEPOT_COLUMNS, ScenarioError
 
 ARRAY = {
@@ -60,3 +62,19 @@ def test_no_key_may_be_missing(key):
 def test_a_negative_capacity_is_refused():
     with pytest.raises(ScenarioError, match="depot_capacity: -1 was given"):
         depot_values("mine", ARRAY | {"depot_capacity": -1}, 8)
+
+
+def test_each_row_gets_what_its_policy_means_for_its_cpus() -> None:
+    depots = policies()
+    names = np.array(sorted(depots) * 2, object)
+    cpus = np.array([8, 64, 512] * len(names))[: len(names)]
+    table = depot_columns({"policy": names, "cpus": cpus}, depots)
+    assert list(table) == [c.name for c in DEPOT_COLUMNS]
+    for row, (name, count) in enumerate(zip(names, cpus, strict=True)):
+        wanted = depot_values(name, depots[name], int(count))
+        assert {key: values[row] for key, values in table.items()} == wanted
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="policy: 'heap' was given; allowed are array"):
+        depot_columns({"policy": np.array(["heap"], object), "cpus": np.array([8])}, {"array": {}})

@@ -1,4 +1,4 @@
-"""``python -m workers.reference replay|run``: the twin's command line, and its only code that touches files."""
+"""``python -m workers.reference replay|run``: the twin's command line; beside ``policies`` its only code with files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def _run(points: str, output: Path) -> None:
     import polars as pl
 
     from workers.points import read_points
-    from workers.reference.run import depot_columns, simulate_columns
+    from workers.reference.policies import depot_columns
+    from workers.reference.run import simulate_columns
 
     scenarios = read_points(points)
     with_depot = scenarios | depot_columns(scenarios)

@@ -13,7 +13,8 @@ import pytest
 
 from tests.workers.reference import recorded
 from workers.reference.machine import Machine
-from workers.reference.run import depot_columns, simulate_columns
+from workers.reference.policies import depot_columns
+from workers.reference.run import simulate_columns
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, ScenarioError, complete_columns, complete_row
 
 TRUTH = recorded.truth()

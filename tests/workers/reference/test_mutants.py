@@ -14,7 +14,7 @@ import pytest
 
 from tests.workers.reference import recorded
 from workers.reference.kernels import KERNELS
-from workers.reference.run import depot_columns
+from workers.reference.policies import depot_columns
 from workers.schema import complete_columns, complete_row
 
 PACKAGE = "workers.reference"
