@@ -23,6 +23,9 @@ SECONDS_PER_UNMAP = (0.03e-6, 1.5e-6)
 SECONDS_PER_REQUEST = (3.75e-6, 8.5e-6)
 """For iova_rbtree_lock. Both of one size, and of several."""
 
+SECONDS_PER_REFUSAL = 1.7e-6
+"""The same where refusals come in rows (``refused_in_rows``)."""
+
 SECONDS_PER_MAPPED = (2.3e-6, 4.5e-6)
 """IOVAs that are in flight from the start; of one size, and of several."""
 
@@ -66,9 +69,17 @@ def seconds(scenarios: Columns) -> np.ndarray:
     """
     load = expected_load(scenarios)
     unmap_s, request_s = _each(scenarios, SECONDS_PER_UNMAP), _each(scenarios, SECONDS_PER_REQUEST)
-    asked_s = (load.oversize + load.overflow + load.refused) * request_s
+    refusal_s = np.where(refused_in_rows(scenarios), SECONDS_PER_REFUSAL, request_s)
+    asked_s = (load.oversize + load.overflow) * request_s + load.refused * refusal_s
     done = load.bursts * SECONDS_PER_BURST + load.unmaps * unmap_s + asked_s
     return done / np.maximum(load.busy, 1.0) + scenarios["active_cpus"] * SECONDS_PER_CPU
+
+
+def refused_in_rows(scenarios: Columns) -> np.ndarray:
+    """Where refusals of all CPUs are one loop (workers.events.refusals), shape (rows,): one size, that of oversize
+    IOVAs apart, whose CPUs unmap what they map."""
+    one = of_mixes(scenarios["iova_pages"], len) == 1
+    return one & (scenarios["free_cpu_shift"] % scenarios["active_cpus"] == 0)
 
 
 def _each(scenarios: Columns, one_and_several: tuple[float, float]) -> np.ndarray:

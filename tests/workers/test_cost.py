@@ -8,6 +8,7 @@ import pytest
 from tests.workers.scenarios import table
 from workers import cost
 from workers.events import run as events
+from workers.events import run as events
 
 LOAD = {"cpus": 64, "unmap_burst": 64, "burst_period_us": 20_000.0, "in_flight": 128, "horizon_s": 0.4}
 ALIGNED = LOAD | {"cpus": 128, "unmap_burst": 96, "phase": "aligned", "iova_pages": "4"}
@@ -63,3 +64,13 @@ def test_costs_grow_with_the_cpus_and_are_never_nothing():
     seconds = cost.seconds(table(rows))
     assert seconds == pytest.approx(seconds[0] * np.array([1, 2, 4, 8, 16]))
     assert seconds[0] > 0
+
+
+@pytest.mark.parametrize("change", [{}, {"free_cpu_shift": 1}, {"free_cpu_shift": 8}, {"iova_pages": "16,32"}])
+def test_refusals_that_come_in_rows_are_known_and_cost_less(change):
+    row = LOAD | {"policy": "list", "iova_pages": "32", "in_flight": 1200} | change
+    scenario = table([row])
+    in_rows = bool(cost.refused_in_rows(scenario)[0])
+    assert in_rows == events.machine(scenario).refused_in_rows
+    apart = table([row | {"free_cpu_shift": 1}])
+    assert (cost.seconds(scenario) < cost.seconds(apart)).tolist() == [in_rows]
