@@ -25,7 +25,8 @@ from benchmarks.truth import POLICIES, TruthError
 from workers import results
 from workers.hazard import LOCKUP_S, longest_stay_s
 from workers.reference.policies import depot_columns
-from workers.schema import ScenarioError, complete_row, to_columns
+from workers.schema import ScenarioError
+from workers.tables import complete_row, to_columns
 from workers.task import count
 
 BINS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)

@@ -32,7 +32,8 @@ from sweep.compose import compose
 from sweep.run import plan_of
 from workers import run, task
 from workers.reference.policies import depot_columns
-from workers.schema import Columns, ScenarioError, check_value, column, complete_row, to_columns
+from workers.schema import Columns, ScenarioError, check_value, column
+from workers.tables import complete_row, to_columns
 
 PARTS = ("truth", "grid", "machine", "twin", "cpus", "lanes", "memory")
 ASKED_GRID, ASKED_STRESS, ASKED_MACHINE, ASKED_TWIN = 1_500.0, 500.0, 100.0, 3_000.0

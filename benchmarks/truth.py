@@ -15,7 +15,8 @@ import numpy as np
 
 from workers.jiffies import rearm_period_ms
 from workers.reference.policies import depot_columns
-from workers.schema import Columns, ScenarioError, complete_row, to_columns
+from workers.schema import Columns, ScenarioError
+from workers.tables import complete_row, to_columns
 
 Row = dict[str, Any]
 POLICIES = ("array", "list", "array_127", "list_127", "list_untrimmed", "array_128mags", "array_cpus")

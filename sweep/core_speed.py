@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import time
 
-from workers.schema import Columns, complete_columns, to_columns
+from workers.schema import Columns
+from workers.tables import complete_columns, to_columns
 from workers.task import simulate
 
 LOAD = {"cpus": 16, "unmap_burst": 64, "burst_period_us": 5e2, "in_flight": 128, "iova_pages": "16", "horizon_s": 0.02}

@@ -22,7 +22,8 @@ from sweep.config import AXIS_NAMES, RATE, Library
 from sweep.rate import PERIOD, overlay, period_us, refuse_both
 from workers import MODEL_VERSION
 from workers.policy import depot_columns
-from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError, check_row, check_value, content_ids, to_columns
+from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError, check_value
+from workers.tables import check_row, content_ids, to_columns
 
 NOTES = ("reported", "assumed", "sources")
 """What a point may say beside its columns; kept in the manifest."""

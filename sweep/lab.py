@@ -22,11 +22,11 @@ from sweep.storage import Storage
 from sweep.store import Store
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
-from workers.schema import to_columns
+from workers.tables import to_columns
 from workers.task import simulate
 
 Scenario = dict[str, Any]
-"""A completed scenario, as ``workers.schema.complete_row`` gives it."""
+"""A completed scenario, as ``workers.tables.complete_row`` gives it."""
 
 Row = dict[str, Any]
 """A row of results.parquet: scenario, results, ``status`` and ``error``."""

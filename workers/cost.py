@@ -13,7 +13,7 @@ import numpy as np
 
 from workers.jiffies import rearm_period_ms
 from workers.params import of_mixes
-from workers.schema import FQ_SLOTS, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
+from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
 
 SECONDS_PER_CPU = 0.7e-3
 """The timer's visits and the CPU's sleep, a virtual second."""
@@ -106,7 +106,7 @@ def expected_load(scenarios: Columns) -> Load:
     aligned = s["phase"] == "aligned"
     between_ns = np.maximum(1e6 * rearm_period_ms(s["hz"]), np.where(aligned, pace_ns, 0.0))
     queued = np.where(s["strict"], 0.0, burst * between_ns / pace_ns)
-    queued = np.where(queued <= FQ_SLOTS, queued, FQ_SLOTS / 2)
+    queued = np.where(queued <= FQ_ENTRIES, queued, FQ_ENTRIES / 2)
     drained = active * queued * (1 - oversize)
     room = np.where(s["depot_kind"] == "list", np.inf, s["depot_capacity"] * s["magazine_pfns"])
     visits = 1.0 + np.log2(2.0 + active * s["in_flight"])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workers import by_lane
-from workers.schema import FQ_SLOTS
+from workers.schema import FQ_ENTRIES
 
 
 class Queued(NamedTuple):
@@ -60,8 +60,8 @@ def queue_burst(
     """
     burst = unmapped.sum(0)
     held = new.sum(0)
-    fills = held + burst > FQ_SLOTS
-    full_ns = np.where(fills, start_ns + (FQ_SLOTS - held) * unmap_ns, np.inf)
+    fills = held + burst > FQ_ENTRIES
+    full_ns = np.where(fills, start_ns + (FQ_ENTRIES - held) * unmap_ns, np.inf)
     flush_ns = by_lane.least(lane, full_ns, lanes)
     freed = old * (burst > 0)  # a CPU that unmaps nothing does not look at its ring
     kept_old, kept_new = old - freed, new + unmapped
@@ -70,7 +70,7 @@ def queue_burst(
     at = np.flatnonzero(flushed[lane])
     if len(at):
         appended = np.floor((flush_ns[lane[at]] - start_ns[at]) / unmap_ns[at] + 1e-9)
-        appended = np.minimum(np.maximum(appended, 0.0), np.minimum(burst[at], np.maximum(FQ_SLOTS - held[at], 0.0)))
+        appended = np.minimum(np.maximum(appended, 0.0), np.minimum(burst[at], np.maximum(FQ_ENTRIES - held[at], 0.0)))
         first = part_of(unmapped[:, at], appended, u[at])
         rest = unmapped[:, at] - first
         again, straight = _long_bursts(lane[at], lanes, rest.sum(0), unmap_ns[at], slice_ns, u[at])
@@ -93,16 +93,16 @@ def _long_bursts(
     r such bursts a ns and w ns to fill a ring, flushes come at the rate r q, q = exp(-r q w) (so r q w = W(r w),
     Lambert's W); the last one before the burst's end lies an exponential time back.
     """
-    long = left > FQ_SLOTS
-    fill_ns = FQ_SLOTS * unmap_ns
+    long = left > FQ_ENTRIES
+    fill_ns = FQ_ENTRIES * unmap_ns
     rate = (by_lane.total(lane, long.astype(float), lanes) / np.maximum(slice_ns, 1.0))[lane]
     others = np.maximum(rate - 1.0 / np.maximum(slice_ns, 1.0)[lane], 0.0) * fill_ns
     own = np.exp(-lambert_w(others))
-    times = np.maximum(np.ceil(left / FQ_SLOTS) - 1.0, 0.0)
+    times = np.maximum(np.ceil(left / FQ_ENTRIES) - 1.0, 0.0)
     flushes = np.where(long, np.floor(times * own + u), 0.0)
     with np.errstate(divide="ignore"):
-        since = np.floor(-np.log1p(-((u * 1024.0) % 1.0)) / np.maximum(others * own / FQ_SLOTS, 1e-12))
-    since = np.where(since < left, since % FQ_SLOTS, left - times * FQ_SLOTS)
+        since = np.floor(-np.log1p(-((u * 1024.0) % 1.0)) / np.maximum(others * own / FQ_ENTRIES, 1e-12))
+    since = np.where(since < left, since % FQ_ENTRIES, left - times * FQ_ENTRIES)
     return flushes, np.where(long, left - since, 0.0)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.schema import Columns, ScenarioError, complete_columns
+from workers.schema import Columns, ScenarioError
+from workers.tables import complete_columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,7 +17,7 @@ def read_points(path: str | Path) -> Columns:
 
     Parquet where the name ends so, CSV otherwise. An empty cell means the column's default;
     ids pass through as text. Raises ScenarioError: no such file, unreadable, no rows, or what
-    ``workers.schema.complete_columns`` refuses.
+    ``workers.tables.complete_columns`` refuses.
     """
     table = _read(Path(path))
     if not table.height:

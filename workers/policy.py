@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from workers.schema import DEPOT_COLUMNS, Columns, ScenarioError, check_value, column, to_columns
+from workers.schema import DEPOT_COLUMNS, Columns, ScenarioError, check_value, column
+from workers.tables import to_columns
 
 POLICY_KEYS = (
     "depot_kind",

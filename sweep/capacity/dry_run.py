@@ -10,7 +10,8 @@ from sweep.lab import Lab
 from sweep.plan import TablePlan
 from sweep.progress import duration
 from sweep.task import Simulate
-from workers.schema import COST_COLUMNS, to_columns
+from workers.schema import COST_COLUMNS
+from workers.tables import to_columns
 
 
 def estimate(study: Study, lab: Lab, simulate: Simulate, cpus: int) -> list[str]:

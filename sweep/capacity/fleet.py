@@ -18,7 +18,8 @@ from sweep.axes import COLUMNS
 from sweep.capacity.kernels import KERNELS
 from sweep.config import RATE, Library
 from sweep.rate import PERIOD, overlay, period_us, rate_per_s, refuse_both
-from workers.schema import SCENARIO_COLUMNS, Column, ScenarioError, check_value, complete_row
+from workers.schema import SCENARIO_COLUMNS, Column, ScenarioError, check_value
+from workers.tables import complete_row
 
 HOURS_A_YEAR = 8760.0
 COUNT = Column("count", int, "machines of this class", 1, low=1, high=10**9)

@@ -7,7 +7,8 @@ from typing import Any
 
 from sweep.capacity.search import LADDER, factor
 from sweep.rate import PERIOD
-from workers.schema import check_row, check_value, column
+from workers.schema import check_value, column
+from workers.tables import check_row
 
 
 def changed(scenario: Mapping[str, Any], label: str, changes: Mapping[str, Any]) -> dict[str, Any]:

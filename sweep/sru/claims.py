@@ -15,7 +15,7 @@ from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, SPIKES, Measur
 from workers.jiffies import rearm_jiffies
 from workers.policy import depot_values
 from workers.results import CPU_MAGAZINES, IOVA_NODE_BYTES, full_magazine_bytes
-from workers.schema import FQ_SLOTS, RCACHE_BINS, RCACHE_MAX_PAGES
+from workers.schema import FQ_ENTRIES, RCACHE_BINS, RCACHE_MAX_PAGES
 
 Row = Mapping[str, Any]
 
@@ -122,7 +122,7 @@ def _two_magazines(before: Row, sizes: Depot) -> Claim:
         '"Each CPU has two magazines of 128 PFNs; ... When the depot is also full, the overflow magazine is freed"',
         CONFIRMED if before["depot_magazines_peak"] <= capacity * RCACHE_BINS else CORRECTED,
         f"So the tree is touched after {MAGAZINES_A_CPU} x {pfns} + {capacity} x {pfns} = {sizes.overflow_pfns:,} pfns"
-        f" of a bin, {-(-sizes.overflow_pfns // FQ_SLOTS)} full rings in one drain, not after two magazines. In this"
+        f" of a bin, {-(-sizes.overflow_pfns // FQ_ENTRIES)} full rings in one drain, not after two magazines. In this"
         f" run all depots held {before['depot_magazines_peak']:,} magazines at most, and {before['rbtree_erases']:,}"
         " IOVAs were freed into the tree.",
         (before["id"],),

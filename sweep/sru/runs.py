@@ -10,7 +10,7 @@ from sweep.capacity.fleet import HostClass
 from sweep.capacity.scenarios import changed
 from sweep.capacity.study import Run
 from workers.params import size_classes
-from workers.schema import FQ_SLOTS, RCACHE_MAX_PAGES
+from workers.schema import FQ_ENTRIES, RCACHE_MAX_PAGES
 
 Row = dict[str, Any]
 
@@ -33,8 +33,8 @@ def spike(scenario: Mapping[str, Any]) -> dict[str, Any]:
     """What a spike changes in a scenario."""
     return {
         "phase": "aligned",
-        "unmap_burst": FQ_SLOTS,
-        "in_flight": max(FQ_SLOTS, scenario["in_flight"]),
+        "unmap_burst": FQ_ENTRIES,
+        "in_flight": max(FQ_ENTRIES, scenario["in_flight"]),
         "burst_period_us": 1e6,
     }
 

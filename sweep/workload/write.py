@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sweep.storage.local import LocalStorage
 from sweep.workload.estimate import Estimate
-from workers.schema import ScenarioError, complete_row
+from workers.schema import ScenarioError
+from workers.tables import complete_row
 
 WORKLOAD = ("iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift")
 """Columns of the workload file. The machine's are left to grids: ``active_cpus`` would forbid smaller ones."""

@@ -11,7 +11,7 @@ from benchmarks.agreement import FIGURES, MAGAZINES, judge
 from benchmarks.model_agreement import main, of_sizes, report, summary
 from benchmarks.truth import Case, columns
 from workers.reference.run import simulate_columns
-from workers.schema import complete_row
+from workers.tables import complete_row
 
 SCENARIO = complete_row({"cpus": 4, "unmap_burst": 16, "burst_period_us": 200, "in_flight": 32, "horizon_s": 0.05})
 CALM = {figure.column: 2_000.0 for figure in FIGURES.values()} | {

@@ -14,7 +14,7 @@ from benchmarks.model_speed import compared, load, main
 from benchmarks.rivals import PROGRAMS, machine_seconds, median_scenario
 from benchmarks.timed import filled, model
 from benchmarks.truth import Case, TruthError, chains, columns
-from workers.schema import complete_row
+from workers.tables import complete_row
 
 SCENARIO = {"cpus": 4, "unmap_burst": 16, "burst_period_us": 200, "in_flight": 32, "horizon_s": 0.01}
 CALM, STUCK = {"softirq_residency_max_ms": 1.0, "ops_completed": 5}, {"softirq_residency_max_ms": 40.0}

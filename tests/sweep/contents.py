@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sweep.plan import TablePlan
-from workers.schema import Columns, complete_columns
+from workers.schema import Columns
+from workers.tables import complete_columns
 
 DEPOT = {"depot_kind": "array", "depot_capacity": 32, "depot_capacity_per_cpu": 0, "trim_threshold_per_cpu": 0}
 DEPOT |= {"trim_period_ms": 0, "trim_magazines": 0, "magazine_pfns": 128, "magazine_bytes": 2048}

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from workers.schema import RESULT_COLUMNS, complete_row
+from workers.schema import RESULT_COLUMNS
+from workers.tables import complete_row
 
 _ZERO = {str: "ok", bool: False, int: 0, float: 0.0}
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sweep.config import GridConfig, Library
 from sweep.grid import expand, notes
 from workers.policy import POLICY_KEYS
-from workers.schema import DEPOT_COLUMNS, SCENARIO_COLUMNS, ScenarioError, complete_columns
+from workers.schema import DEPOT_COLUMNS, SCENARIO_COLUMNS, ScenarioError
+from workers.tables import complete_columns
 
 DEPOT = dict.fromkeys(POLICY_KEYS, 1) | {"depot_kind": "array", "depot_capacity_per_cpu": 2}
 LIBRARY = Library(

@@ -9,7 +9,8 @@ from sweep.storage import open_storage
 from tests.sweep import standin
 from tests.sweep.capacity.standin import LIBRARY
 from workers.points import read_points
-from workers.schema import Columns, complete_row
+from workers.schema import Columns
+from workers.tables import complete_row
 
 
 def scenario(name: str, cpus: int, seed: int = 0) -> dict:

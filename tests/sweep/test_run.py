@@ -23,7 +23,8 @@ from sweep.run import run
 from sweep.status import read
 from tests.sweep import standin
 from workers import MODEL_VERSION
-from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError, complete_row
+from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
+from workers.tables import complete_row
 
 ROOT = Path(__file__).parents[2]
 HEADER = "id,cpus,unmap_burst,burst_period_us,in_flight,policy,seed"

@@ -23,7 +23,8 @@ from sweep.task import Reference
 from sweep.work import Tally, compute, missing
 from tests.sweep.contents import DEPOT, plan
 from tests.sweep.standin import RAISES, simulate
-from workers.schema import Columns, complete_columns
+from workers.schema import Columns
+from workers.tables import complete_columns
 
 
 def run(folder: Path, seeds: list[int], batches: list[np.ndarray], ran: list[int] | None = None) -> tuple[Store, Tally]:

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from workers.reference.policies import depot_columns
-from workers.schema import Columns, complete_columns
+from workers.schema import Columns
+from workers.tables import complete_columns
 
 SIZES = ("1", "16", "32", "33", "64", "1024", "1,8", "16:0.3,64:0.7", "1,3,32,200")
 POLICIES = ("array", "list", "array_127", "list_127", "list_untrimmed", "array_128mags", "array_cpus")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.workers.scenarios import small_scenarios, table
 from workers import params
 from workers.params import Params
-from workers.schema import COST_COLUMNS, FQ_SLOTS
+from workers.schema import COST_COLUMNS, FQ_ENTRIES
 from workers.state import State, initial
 from workers.step import step
 
@@ -40,7 +40,7 @@ def check(s: State, p: Params) -> None:
     assert (s.lane_cached_rank <= 1 + 1e-9).all()
     assert not any(np.isnan(v).any() for v in vars(s).values() if isinstance(v, np.ndarray) and v.dtype.kind == "f")
     assert all(np.isfinite(v).all() for v in s.count.values())
-    assert ((s.row_ring_old + s.row_ring_new).sum(0) <= FQ_SLOTS).all()
+    assert ((s.row_ring_old + s.row_ring_new).sum(0) <= FQ_ENTRIES).all()
     for magazine in (s.row_loaded, s.row_prev):
         assert (magazine[0::2] + magazine[1::2] <= p.magazine[p.row_lane]).all()
     assert (s.lane_depot_pfns[0::2] + s.lane_depot_pfns[1::2] == s.lane_depot * p.magazine).all()

@@ -8,7 +8,6 @@ import pytest
 from tests.workers.scenarios import table
 from workers import cost
 from workers.events import run as events
-from workers.events import run as events
 
 LOAD = {"cpus": 64, "unmap_burst": 64, "burst_period_us": 20_000.0, "in_flight": 128, "horizon_s": 0.4}
 ALIGNED = LOAD | {"cpus": 128, "unmap_burst": 96, "phase": "aligned", "iova_pages": "4"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.flush_queue import Queued, part_of, queue_burst
-from workers.schema import FQ_SLOTS
+from workers.schema import FQ_ENTRIES
 
 KINDS = 4
 SLICE_NS = 1e6
@@ -45,21 +45,21 @@ def test_rings_hold_255_and_lose_nothing(given_bursts):
     done = queue_burst(lane, 3, old, new, unmapped, start, unmap, np.full(3, SLICE_NS), u)
     assert (done.old + done.new + done.freed == old + new + unmapped).all()
     assert min(part.min() for part in (done.old, done.new, done.freed)) >= 0
-    assert (done.old + done.new).sum(0).max() <= FQ_SLOTS
+    assert (done.old + done.new).sum(0).max() <= FQ_ENTRIES
     assert (np.isfinite(done.flush_ns) == (done.flushes > 0)).all()
-    fills = (new.sum(0) + unmapped.sum(0) > FQ_SLOTS).astype(float)
+    fills = (new.sum(0) + unmapped.sum(0) > FQ_ENTRIES).astype(float)
     assert ((done.flushes > 0) == (np.bincount(lane, fills, 3) > 0)).all()
 
 
 @given(st.integers(0, 255), st.integers(1, 3000), st.integers(0, 10**9), st.sampled_from((250.0, 265.0)))
 def test_a_ring_is_flushed_each_time_it_is_full(held, burst, start_ns, unmap_ns):
     done = burst_of_one_kind([0], [held], [burst], start_ns, unmap_ns=unmap_ns)
-    flushes = -(-(held + burst) // FQ_SLOTS) - 1
+    flushes = -(-(held + burst) // FQ_ENTRIES) - 1
     assert done.flushes == flushes
-    assert done.freed.sum() == flushes * FQ_SLOTS
-    assert done.new.sum() == held + burst - flushes * FQ_SLOTS
+    assert done.freed.sum() == flushes * FQ_ENTRIES
+    assert done.new.sum() == held + burst - flushes * FQ_ENTRIES
     if flushes:
-        assert done.flush_ns == pytest.approx(start_ns + (FQ_SLOTS - held) * unmap_ns)
+        assert done.flush_ns == pytest.approx(start_ns + (FQ_ENTRIES - held) * unmap_ns)
 
 
 def test_released_entries_are_freed_by_the_next_unmap():

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.points import read_points
-from workers.schema import SCENARIO_COLUMNS, ScenarioError, complete_columns, complete_row, to_columns
+from workers.schema import SCENARIO_COLUMNS, ScenarioError
+from workers.tables import complete_columns, complete_row, to_columns
 
 ROW = {"cpus": "8", "unmap_burst": "4", "burst_period_us": "1000", "in_flight": "16"}
 

@@ -12,9 +12,9 @@ from workers.schema import (
     ScenarioError,
     check_value,
     column,
-    complete_row,
     parse_iova_pages,
 )
+from workers.tables import complete_row
 
 NUMBERS = [c for c in SCENARIO_COLUMNS if c.kind in (int, float)]
 ROW = {"cpus": 8, "unmap_burst": 4, "burst_period_us": 1000, "in_flight": 16}

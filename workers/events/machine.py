@@ -12,7 +12,7 @@ from typing import Any
 
 from workers.events.clocks import Steps, begun_within
 from workers.events.maps import Maps
-from workers.schema import FQ_SLOTS
+from workers.schema import FQ_ENTRIES
 from workers.state import ALIGNED_SPREAD_NS
 
 
@@ -96,10 +96,10 @@ class Machine(Maps):
             now += unmap_ns
             asked = now
             now = yield from self._enter_ring(ring, cpu, now)
-            if len(ring.iovas) >= FQ_SLOTS:
+            if len(ring.iovas) >= FQ_ENTRIES:
                 now = yield from self._free_ring(ring, cpu, self._flush(now))
             self.irqs_were_off(now - asked)
-            some = min(left, 1 + len(mine), FQ_SLOTS - len(ring.iovas))
+            some = min(left, 1 + len(mine), FQ_ENTRIES - len(ring.iovas))
             if self.timer_cpu == cpu:
                 some = min(some, begun_within(self.timer_due_ns - now, each_ns) + 1)
             ring.epoch = self.epoch

@@ -15,7 +15,8 @@ from sweep.capacity.search import LADDER, TOLERANCE
 from sweep.capacity.study import Findings, Run, Study, complete
 from sweep.task import Simulate, attempt
 from tests.sweep.capacity.standin import LIBRARY, Locks, above, host, model, rates
-from workers.schema import Columns, to_columns
+from workers.schema import Columns
+from workers.tables import to_columns
 
 
 def runner(simulate: Simulate, batches: list[int]) -> Run:

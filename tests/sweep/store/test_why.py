@@ -18,7 +18,7 @@ from sweep.store import Store, why
 from sweep.work import compute, missing
 from tests.sweep.contents import DEPOT
 from tests.sweep.standin import simulate
-from workers.schema import complete_columns
+from workers.tables import complete_columns
 
 GRID = {"cpus": [8, 16], "policy": ["array", "list"], "unmap_burst": 4, "burst_period_us": 1000, "in_flight": [16, 32]}
 LISTS = DEPOT | {"depot_kind": "list", "depot_capacity": 0, "trim_threshold_per_cpu": 2}

@@ -16,7 +16,7 @@ from workers.events.machine import Machine
 from workers.events.side import CLASS
 from workers.events.tree import HIGH
 from workers.reference.machine import simulate
-from workers.schema import FQ_SLOTS, Columns
+from workers.schema import FQ_ENTRIES, Columns
 
 CALM = {"cpus": 8, "unmap_burst": 96, "burst_period_us": 1500.0, "in_flight": 300, "horizon_s": 0.1}
 BUSY = CALM | {"iova_pages": "64", "in_flight": 500, "burst_period_us": 500.0, "horizon_s": 0.25}
@@ -222,10 +222,10 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
         assert len(rcache.depot) <= machine.capacity
     assert len(kept) == len(set(kept))
     # what a CPU holds in its hands as the horizon comes: entries it frees, a map or a free that waits for the lock
-    most_in_hands = machine.active * (row["unmap_burst"] if row.get("strict") else FQ_SLOTS)
+    most_in_hands = machine.active * (row["unmap_burst"] if row.get("strict") else FQ_ENTRIES)
     assert 0 <= tree.nodes - len(kept) <= most_in_hands
     assert set(kept) <= {*iovas_of(tree.low), *iovas_of(tree.high)}
-    assert all(len(ring.iovas) <= FQ_SLOTS for ring in machine.rings)
+    assert all(len(ring.iovas) <= FQ_ENTRIES for ring in machine.rings)
     counted = counters(machine, machine.trim_threshold)
     assert counted["ops_completed"] >= 0
     assert not any(np.isnan(value) for value in counted.values())

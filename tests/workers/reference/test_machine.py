@@ -15,7 +15,8 @@ from tests.workers.reference import recorded
 from workers.reference.machine import Machine
 from workers.reference.policies import depot_columns
 from workers.reference.run import simulate_columns
-from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, ScenarioError, complete_columns, complete_row
+from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, ScenarioError
+from workers.tables import complete_columns, complete_row
 
 TRUTH = recorded.truth()
 BUSY = {"cpus": 8, "unmap_burst": 64, "burst_period_us": 1500.0, "in_flight": 192, "horizon_s": 0.2}

@@ -15,7 +15,7 @@ import pytest
 from tests.workers.reference import recorded
 from workers.reference.kernels import KERNELS
 from workers.reference.policies import depot_columns
-from workers.schema import complete_columns, complete_row
+from workers.tables import complete_columns, complete_row
 
 PACKAGE = "workers.reference"
 SOURCES = Path(importlib.util.find_spec(PACKAGE).origin).parent
