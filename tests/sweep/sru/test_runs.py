@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from sweep.policies import depot_columns
 
 from sweep.sru.runs import spike
 from tests.sweep.capacity.standin import LIBRARY, host
+from workers.policy import depot_columns
 from workers.schema import Columns
 from workers.tables import complete_row, to_columns
 from workers.task import simulate
