@@ -3,8 +3,8 @@
     python benchmarks/twin_agreement.py TRUTH.jsonl [--cpus 64] [--rows N] [--jobs 2]
 
 TRUTH is described in benchmarks/truth.py. Each twin run uses the first seed and is compared with the range of both.
-All rows up to 64 CPUs are about 560 million operations: some 25 minutes of one core. --rows N takes the N scenarios
-with the fewest operations.
+All rows of the truth file up to 64 CPUs are about 560 million operations: some 25 minutes of one core. --rows N takes
+the N scenarios with the fewest operations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.truth import Case, Row, TruthError, columns, error, read_cases, residency_class
+from benchmarks.truth import Case, Row, TruthError, by_scenario, check_rows, columns, error, read_cases, residency_class
 from workers.reference.machine import simulate
 
 RESIDENCY = "softirq_residency_max_ms"
@@ -94,27 +94,35 @@ def report(cases: list[tuple[Row, str, list[Row], Row]]) -> None:
         print(f"{name}: {share(distances(name), 0.15)}")
 
 
-def main() -> None:
+def pick(cases: list[Case], most_cpus: int, scenarios: int | None) -> list[list[Case]]:
+    """Cases by scenario, up to ``most_cpus``; of no more than ``scenarios``, those that take the fewest operations."""
+    groups = [[cases[i] for i in group] for group in by_scenario(cases)]
+    small = [group for group in groups if group[0].scenario["cpus"] <= most_cpus]
+    return sorted(small, key=lambda group: group[0].seeds[0]["ops_completed"])[:scenarios]
+
+
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="The scalar twin against the reference machine")
     parser.add_argument("truth", type=Path)
     parser.add_argument("--cpus", type=int, default=64, help="largest machine")
     parser.add_argument("--rows", type=int, default=None, help="this many scenarios, those with the fewest operations")
     parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
-        cases = read_cases(options.truth)
+        check_rows(options.rows)
+        picked = pick(read_cases(options.truth), options.cpus, options.rows)
+        if not picked:
+            raise TruthError(f"--cpus: {options.cpus} was given; {options.truth} has no scenario of so few")
     except TruthError as refused:
         print(refused, file=sys.stderr)
         sys.exit(2)
-    pairs = [pair for pair in zip(cases[::2], cases[1::2], strict=True) if pair[0].scenario["cpus"] <= options.cpus]
-    pairs = sorted(pairs, key=lambda pair: pair[0].seeds[0]["ops_completed"])[: options.rows]
-    cases = [case for pair in pairs for case in pair]
+    cases = [case for group in picked for case in group]
     started = time.perf_counter()
     with ProcessPoolExecutor(options.jobs) as pool:
         runs = list(pool.map(run_twin, reversed(cases)))[::-1]
     ops = sum(twin["ops_completed"] for twin, _ in runs)
     seconds = sum(spent for _, spent in runs)
-    print(f"{len(pairs)} scenarios, {len(runs)} rows, {ops:,} operations in {time.perf_counter() - started:.0f} s;")
+    print(f"{len(picked)} scenarios, {len(runs)} rows, {ops:,} operations in {time.perf_counter() - started:.0f} s;")
     print(f"{ops / seconds:,.0f} operations a second a core")
     report([(*case, twin) for case, (twin, _) in zip(cases, runs, strict=True)])
 

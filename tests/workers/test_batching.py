@@ -1,15 +1,20 @@
-"""A scenario's results are the same bits alone, in any batch, in any order, and on a re-run."""
+"""A scenario's results are the same bits alone, in any batch, in any order, and on a re-run.
+
+Of the crowd the model settles six in seven event by event; so it runs once more all in slices, where batches are made.
+"""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from benchmarks import in_slices
 from tests.workers.scenarios import POLICIES, table
+from workers import task
 from workers.schema import Columns
-from workers.task import simulate
 
 LANES = 640
 WATCHED = (0, 1, 7, 100, 383, 384, 500, 639)
@@ -60,8 +65,13 @@ def assert_same_bits(ours: Columns, theirs: Columns) -> None:
             assert ours[name].tobytes() == theirs[name].tobytes(), name
 
 
+@pytest.fixture(scope="module", params=[task.simulate, in_slices.simulate], ids=["as the model does", "in slices"])
+def simulate(request) -> Callable[[Columns], Columns]:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def together() -> Columns:
+def together(simulate) -> Columns:
     return simulate(CROWD)
 
 
@@ -72,25 +82,25 @@ def test_the_crowd_reaches_what_could_differ(together):
 
 
 @pytest.mark.parametrize("lane", WATCHED)
-def test_alone(together, lane):
+def test_alone(simulate, together, lane):
     assert_same_bits(simulate(rows_of(CROWD, [lane])), rows_of(together, [lane]))
 
 
 @pytest.mark.parametrize("pair", [(0, 639), (639, 0), (100, 383), (7, 8)])
-def test_in_pairs(together, pair):
+def test_in_pairs(simulate, together, pair):
     assert_same_bits(simulate(rows_of(CROWD, list(pair))), rows_of(together, list(pair)))
 
 
-def test_in_another_order_and_size(together):
+def test_in_another_order_and_size(simulate, together):
     order = np.random.default_rng(1).permutation(LANES)[: LANES - 1]
     assert_same_bits(simulate(rows_of(CROWD, order)), rows_of(together, order))
 
 
-def test_again(together):
+def test_again(simulate, together):
     assert_same_bits(simulate(draw_crowd()), together)
 
 
-def test_a_lane_that_is_done_waits_for_the_others():
+def test_a_lane_that_is_done_waits_for_the_others(simulate):
     # its timer is due at 40 ms, a tick and the horizon
     done = draw_row(0) | {"cpus": 2, "active_cpus": 1, "unmap_burst": 300, "in_flight": 565, "hz": 250}
     done |= {"burst_period_us": 5_000.0, "phase": "aligned", "iova_pages": "1,8", "strict": False, "horizon_s": 0.04}
@@ -99,6 +109,6 @@ def test_a_lane_that_is_done_waits_for_the_others():
     assert_same_bits(simulate(rows_of(crowd, [0])), rows_of(simulate(crowd), [0]))
 
 
-def test_the_seed_matters(together):
+def test_the_seed_matters(simulate, together):
     other = simulate(CROWD | {"seed": CROWD["seed"] + 1})
     assert (other["ops_completed"] != together["ops_completed"]).any()

@@ -1,7 +1,8 @@
 """Each closure against the scalar twin: what the formula says, and what happens one operation after another.
 
 Walk lengths are in test_rbtree.py, single steps of a CPU's cache in test_rcache.py. ``benchmarks/closures.py`` draws
-the same comparisons over wider ranges; tolerances here are what the closures reach, not what is asked of them.
+the same comparisons over wider ranges; tolerances here are what the closures reach, not what is asked of them. All
+scenarios run in slices, also those that the model would settle event by event.
 """
 
 from __future__ import annotations
@@ -129,15 +130,37 @@ def requests_ahead(out: Columns) -> np.ndarray:
 
 
 def test_a_newcomer_waits_for_those_before_it_and_the_callback_as_long():
+    """Waits are 1.04 to 1.17 times the twin's, callbacks 0.91 to 1.04 times, but half as long on 4 CPUs at 140 %."""
     loads = [(cpus, load) for cpus in (4, 32) for load in (0.8, 1.4)]
-    columns = table([lock_load(cpus, load, seed=1) for cpus, load in loads])
+    columns = table([lock_load(cpus, load, seed) for cpus, load in loads for seed in (1, 2)])
     closure, twin = simulate(columns), simulate_columns(columns)
-    assert requests_ahead(closure) == pytest.approx(requests_ahead(twin), rel=0.4)
+    assert by_load(requests_ahead(closure)) == pytest.approx(by_load(requests_ahead(twin)), rel=0.25)
     assert closure["rbtree_lock_held_fraction"] == pytest.approx(twin["rbtree_lock_held_fraction"], abs=0.06)
     # bursts that fall into step decide how long one callback takes: see the figure
-    ratios = closure["callback_mean_ms"] / twin["callback_mean_ms"]
-    assert 0.6 < np.median(ratios) < 1.5
-    assert ((ratios > 1 / 3) & (ratios < 3)).all()
+    ratios = by_load(closure["callback_mean_ms"]) / by_load(twin["callback_mean_ms"])
+    assert 0.8 < np.median(ratios) < 1.2
+    assert ((ratios > 0.4) & (ratios < 1.5)).all()
+
+
+def by_load(figures: np.ndarray) -> np.ndarray:
+    """Means of both seeds of each load."""
+    return figures.reshape(-1, 2).mean(1)
+
+
+def test_a_callback_gets_its_turn_at_a_lock_that_all_wait_for():
+    """Half of the IOVAs are oversize. Callbacks are 1.20 and 0.78 times as long as the twin's. If a slice served all
+    who ask, they would be 0.82 and 0.58 times; if it was not cut to when the callback's turn comes, 5 and 3.6 times.
+    """
+    load = {"cpus": 16, "in_flight": 128, "unmap_burst": 64, "iova_pages": "16:0.5,64:0.5", "horizon_s": 0.1}
+    load |= {"rb_erase_ns": SERVICE_NS, "rb_insert_ns": SERVICE_NS}
+    periods = (3_000.0, 2_800.0)
+    columns = table([load | {"burst_period_us": us, "seed": seed} for us in periods for seed in (1, 2)])
+    closure, twin = simulate(columns), simulate_columns(columns)
+    ratios = by_load(closure["callback_mean_ms"]) / by_load(twin["callback_mean_ms"])
+    assert ((ratios > 0.7) & (ratios < 1.3)).all()
+    assert by_load(closure["rbtree_lock_held_fraction"]) == pytest.approx(
+        by_load(twin["rbtree_lock_held_fraction"]), abs=0.06
+    )
 
 
 def small_depot(cpus: int, period_us: float, seed: int) -> dict[str, Any]:

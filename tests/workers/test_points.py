@@ -121,6 +121,12 @@ def test_a_name_is_no_pattern(tmp_path, name):
     assert len(read_points(tmp_path / name)["id"]) == 1
 
 
+def test_a_tilde_is_the_user_s_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    csv(tmp_path / "p.csv", [ROW])
+    assert read_points("~/p.csv")["cpus"].tolist() == [8]
+
+
 def test_repeated_ids_are_refused_by_name(tmp_path):
     with pytest.raises(ScenarioError, match="id: 'twin' was given in rows 1 and 3"):
         read_points(csv(tmp_path / "p.csv", [ROW | {"id": "twin"}, ROW | {"id": "a"}, ROW | {"id": "twin"}]))

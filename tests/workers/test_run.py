@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks import in_slices
 from tests.workers.scenarios import table
+from workers import task
 from workers.schema import Columns
-from workers.task import simulate
 
 BUSY = {"cpus": 8, "unmap_burst": 250, "in_flight": 6_000, "burst_period_us": 3_000.0, "iova_pages": "16"}
 BUSY |= {"horizon_s": 0.3, "rb_visit_ns": 40.0}
@@ -19,9 +20,9 @@ ROWS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def out() -> Columns:
-    return simulate(table(ROWS))
+@pytest.fixture(scope="module", params=[task.simulate, in_slices.simulate], ids=["as the model does", "in slices"])
+def out(request) -> Columns:
+    return request.param(table(ROWS))
 
 
 def test_columns_agree(out):

@@ -1,4 +1,4 @@
-"""The flush timer: when it fires, and the chain of callbacks that stays in the softirq."""
+"""The flush timer of the slices: when it fires, and the chain of callbacks that stays in the softirq."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.in_slices import simulate
+from benchmarks.in_slices import count, simulate
 from tests.workers.scenarios import table
 from workers import params, timer
 from workers.jiffies import rearm_period_ms
+from workers.reference.machine import simulate as simulate_row
 from workers.reference.run import simulate_columns
 from workers.state import NEVER, initial
 from workers.step import step
@@ -77,11 +78,23 @@ def test_a_callback_beyond_the_rearm_period_keeps_the_softirq():
 
 
 def test_what_is_reported_of_a_chain_is_what_the_scalar_twin_reports():
+    """Five stays of six are the twin's, which ends the sixth early; the callbacks' median is 0.95 times the twin's."""
     chains = table([SLOW | {"seed": seed} for seed in range(6)])
     out, twin = simulate(chains), simulate_columns(chains)
     assert "ok" not in {*out["verdict"], *twin["verdict"]}
-    for name in ("softirq_residency_max_ms", "callback_max_ms"):
-        assert np.median(out[name]) == pytest.approx(np.median(twin[name]), rel=0.2), name
+    assert np.isclose(out["softirq_residency_max_ms"], twin["softirq_residency_max_ms"], rtol=0.01).sum() >= 5
+    assert np.median(out["callback_max_ms"]) == pytest.approx(np.median(twin["callback_max_ms"]), rel=0.1)
+
+
+def test_stays_that_end_are_as_many_and_as_long_as_the_scalar_twin_has():
+    """Those of 0.1 s and more, which a lockup is foreseen from: bursts so seldom that a few callbacks are a stay."""
+    chains = table([SLOW | {"burst_period_us": 300_000.0, "horizon_s": 1.2, "seed": seed} for seed in range(6)])
+    counted = count(chains)
+    rows = [{name: values.tolist()[i] for name, values in chains.items()} for i in range(6)]
+    twin = [simulate_row(row, row) for row in rows]
+    for name in ("long_stays", "long_stays_ms"):
+        assert counted[name].sum() == pytest.approx(sum(row[name] for row in twin), rel=0.1), name
+    assert counted["long_stays"].min() >= 3
 
 
 def test_without_a_chain_a_stay_is_one_callback():

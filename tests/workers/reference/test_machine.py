@@ -106,15 +106,19 @@ def run_command(*options):
     return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
 
 
-def test_command_line_writes_scenarios_then_results(tmp_path):
-    points = tmp_path / "points.csv"
-    rows = [BUSY | {"id": "007", "policy": "array"}, BUSY | {"id": "b", "policy": "list"}]
-    with points.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
+def write_points(path, *rows):
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, BUSY | rows[0])
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(BUSY | row for row in rows)
+    return path
+
+
+def test_command_line_writes_scenarios_then_results(tmp_path):
+    points = write_points(tmp_path / "points.csv", {"id": "007", "policy": "array"}, {"id": "b", "policy": "list"})
     done = run_command(f"points={points}", f"output={tmp_path / 'out' / 'deep'}")
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"2 rows: {tmp_path / 'out' / 'deep' / 'results.parquet'}\n"
     table = pl.read_parquet(tmp_path / "out" / "deep" / "results.parquet")
     assert table.columns == [c.name for c in (*SCENARIO_COLUMNS, *RESULT_COLUMNS)]
     assert table["id"].to_list() == ["007", "b"]
@@ -134,6 +138,33 @@ def test_command_line_writes_scenarios_then_results(tmp_path):
 def test_command_line_refuses_in_one_sentence(options, says, tmp_path):
     done = run_command(*[option.replace("=out", f"={tmp_path / 'out'}") for option in options])
     assert done.returncode == 2
-    assert done.stderr.startswith(says)
+    assert done.stderr.startswith(f"workers.reference: {says}")
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_only_its_own_earlier_result_is_replaced(tmp_path):
+    mine = write_points(tmp_path / "mine.csv", {"id": "a", "horizon_s": 0.05})
+    other = write_points(tmp_path / "other.csv", {"id": "a", "horizon_s": 0.06})
+    out = tmp_path / "out"
+    assert run_command(f"points={mine}", f"output={out}").returncode == 0
+    assert run_command(f"points={mine}", f"output={out}").returncode == 0
+    whole = (out / "results.parquet").read_bytes()
+
+    def refused(points):
+        done = run_command(f"points={points}", f"output={out}")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "holds something else than results of these points" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+    refused(other)
+    (out / "manifest.json").write_text("{}")  # as a finished sweep has one
+    refused(mine)
+    (out / "manifest.json").unlink()
+    assert (out / "results.parquet").read_bytes() == whole
+    pl.read_parquet(out / "results.parquet").with_columns(status=pl.lit("ok")).write_parquet(out / "results.parquet")
+    refused(mine)
+    (out / "results.parquet").write_text("damaged")
+    done = run_command(f"points={mine}", f"output={out}")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "its results.parquet cannot be read" in done.stderr
