@@ -17,8 +17,9 @@ EVERY_S = 0.01  # of CPU time; the kernel's ticks may make it a little more
 
 
 def begun(frame: FrameType) -> bool:
-    """Whether a function is past its first line: a signal seen there is the caller's time."""
-    return frame.f_lineno != frame.f_code.co_firstlineno
+    """Whether a function is past its first line: a signal seen there is the caller's time, as is one at a step of the
+    interpreter's own, which has no line."""
+    return frame.f_lineno not in (None, frame.f_code.co_firstlineno)
 
 
 @contextmanager

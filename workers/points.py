@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import difflib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.schema import Columns, ScenarioError
+from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError
 from workers.tables import complete_columns
 
 if TYPE_CHECKING:
@@ -19,10 +22,11 @@ def read_points(path: str | Path) -> Columns:
     ids pass through as text. Raises ScenarioError: no such file, unreadable, no rows, or what
     ``workers.tables.complete_columns`` refuses.
     """
-    table = _read(Path(path))
+    table = _read(Path(path).expanduser())
     if not table.height:
         raise ScenarioError(f"points: {path} holds no scenarios; at least one row is needed")
     try:
+        _check_names(table.columns)
         return complete_columns({name: _values(table[name]) for name in table.columns})
     except ScenarioError as error:
         raise ScenarioError(f"points: {path}: {error}") from None
@@ -32,15 +36,39 @@ def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
+        if path.is_dir():
+            raise ScenarioError(f"points: {path} was given; it is a folder, allowed is a CSV or Parquet file")
         if not path.is_file():
             raise ScenarioError(f"points: {path} was given; there is no such file")
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False)
+        _check_header(path)
         table = pl.read_csv(path, infer_schema=False, glob=False)  # texts, so that an id "007" stays "007"
         return table.filter(~pl.all_horizontal(pl.all().is_null()))  # an empty line is no scenario
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError, csv.Error) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ScenarioError(f"points: {path} cannot be read as CSV or Parquet ({first_line})") from None
+
+
+def _check_header(path: Path) -> None:
+    """Raises ScenarioError for what reading a CSV file would hide: a column that comes twice, another separator."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file), [])
+    if len(header) == 1 and (found := re.search(r"[;\t|]", header[0])):
+        raise ScenarioError(f"points: {path}: cells are separated by {found[0]!r}; allowed is a comma")
+    for name in header:
+        if name and header.count(name) > 1:
+            raise ScenarioError(f"points: {path}: {name}: given twice; allowed is a column once")
+
+
+def _check_names(names: list[str]) -> None:
+    """Raises ScenarioError for an unknown column of which it can be told what was meant."""
+    known = [c.name for c in SCENARIO_COLUMNS]
+    for name in names:
+        if name == "unmap_rate_per_s":
+            raise ScenarioError(f"{name}: unknown column; give burst_period_us, 1e6 x unmap_burst / rate")
+        if name not in known and (close := difflib.get_close_matches(name, known, n=1)):
+            raise ScenarioError(f"{name}: unknown column; did you mean {close[0]}?")
 
 
 def _values(column: pl.Series):

@@ -142,7 +142,11 @@ def test_repeated_ids_are_refused_by_name(tmp_path):
         (b"cpus,unmap_burst,burst_period_us,in_flight\n", "holds no scenarios"),
         (b"cpus,hz\n1,2,3\n", "cannot be read"),
         (b"\n\n", "cannot be read"),
-        (b"cpus,cpus\n1,2\n", "unknown column"),
+        (b"cpus,cpus\n1,2\n", "cpus: given twice; allowed is a column once"),
+        (b"id;cpus\na;2\n", "cells are separated by ';'; allowed is a comma"),
+        (b"cpu,hz\n1,2\n", r"cpu: unknown column; did you mean cpus\?$"),
+        (b"unmap_rate_per_s,hz\n1,2\n", "unmap_rate_per_s: unknown column; give burst_period_us, 1e6 x unmap_burst /"),
+        (b"colour,hz\n1,2\n", "colour: unknown column; known are id, cpus"),
         (b"\xff\xfe\x00cpus\n\xff\n", "points.csv"),
     ],
 )
@@ -158,6 +162,11 @@ def test_bad_files_are_refused_in_one_line(tmp_path, content, says):
 def test_a_name_beyond_what_folders_hold_is_refused(tmp_path):
     with pytest.raises(ScenarioError, match="cannot be read"):
         read_points(tmp_path / ("a" * 300))
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(ScenarioError, match="it is a folder, allowed is a CSV or Parquet file"):
+        read_points(tmp_path)
 
 
 def test_a_file_that_is_no_parquet_is_refused(tmp_path):

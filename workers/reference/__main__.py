@@ -11,7 +11,9 @@ from typing import NoReturn
 
 from workers.reference.kernels import KERNELS
 from workers.reference.replay import TraceError, replay
-from workers.schema import ScenarioError
+from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
+
+RESULTS = "results.parquet"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,9 +46,9 @@ def main(arguments: list[str]) -> int:
             points, output = _wanted(given, "points"), _wanted(given, "output")
             if given:
                 raise ScenarioError(f"{next(iter(given))}: unknown option; allowed are points= and output=")
-            _run(points, Path(output))
+            _run(points, Path(output).expanduser())
     except (ScenarioError, TraceError) as error:
-        print(error, file=sys.stderr)
+        print(f"workers.reference: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()
@@ -55,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(points: str, output: Path) -> None:
-    """Runs every scenario of the file ``points``; writes ``output``/results.parquet, whole or not at all.
+    """Runs every scenario of the file ``points``; writes ``output``/results.parquet, whole or not at all, and says so.
 
     One row a scenario: scenario columns, then result columns. Raises ScenarioError for bad input.
     """
@@ -67,7 +69,8 @@ def _run(points: str, output: Path) -> None:
 
     scenarios = read_points(points)
     with_depot = scenarios | depot_columns(scenarios)
-    beside = output / "results.parquet.part"
+    written, beside = output / RESULTS, output / f"{RESULTS}.part"
+    _refuse_foreign(output, scenarios)
     try:
         output.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(b"")
@@ -75,9 +78,31 @@ def _run(points: str, output: Path) -> None:
         raise ScenarioError(f"output: {output} cannot be written ({error.strerror})") from None
     try:
         pl.DataFrame(scenarios | simulate_columns(with_depot)).write_parquet(beside)
-        beside.replace(output / "results.parquet")
+        beside.replace(written)
     finally:
         beside.unlink(missing_ok=True)
+    print(f"{len(scenarios['id'])} rows: {written}")
+
+
+def _refuse_foreign(output: Path, scenarios: Columns) -> None:
+    """Raises ScenarioError where ``output`` holds anything but an earlier result of these scenarios."""
+    import polars as pl
+
+    try:
+        names = {path.name for path in output.iterdir()} - {f"{RESULTS}.part"}
+        found = pl.read_parquet(output / RESULTS, glob=False) if names == {RESULTS} else None
+    except FileNotFoundError:
+        return
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or f"its {RESULTS} cannot be read"
+        raise ScenarioError(f"output: {output} cannot be used ({reason})") from None
+    ours = [c.name for c in (*SCENARIO_COLUMNS, *RESULT_COLUMNS)]
+    asked = pl.DataFrame(scenarios)
+    own = found is not None and found.columns == ours and found.select(asked.columns).equals(asked)
+    if names and not own:
+        raise ScenarioError(
+            f"output: {output} holds something else than results of these points; give an empty or a new folder"
+        )
 
 
 def _lines(path: Path) -> Iterator[str]:
