@@ -2,8 +2,8 @@
 
 A lane is watched in windows of WINDOW_NS or WINDOW_PERIODS bursts, whichever is longer. It is steady when, after
 EARLIEST_NS, two windows in a row agree in what matters (operations, drained entries, callbacks, time under
-iova_rbtree_lock) and in its stocks (tree nodes on both sides, depot, caches). Then its counters go on at the last window's rates. A lane whose callbacks
-come near the re-arm period is simulated to the end, as chance decides there.
+iova_rbtree_lock) and in its stocks (tree nodes on both sides, depot, caches). Then its counters go on at the last
+window's rates. A lane whose callbacks come near the re-arm period is simulated to the end, as chance decides there.
 """
 
 from __future__ import annotations
