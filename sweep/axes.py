@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sweep.config import RATE
+from sweep.config import AXIS_NAMES, RATE
 from workers.schema import SCENARIO_COLUMNS, Column, ScenarioError, check_value
 
 NAMED = ("host", "workload")
@@ -22,7 +23,7 @@ _RULE = "allowed is {start, stop, num, scale: linear|log|log2}"
 def axis_values(name: str, said: Any, where: str = "grid.") -> list[Any]:
     """The values of axis ``name``: of one value, of a list, or of {start, stop, num, scale}, checked.
 
-    Whole-number columns get whole numbers, each once. On ``log2`` without ``num`` each value is twice the
+    Whole-number columns get whole numbers. On ``log2`` without ``num`` each value is twice the
     one before. Raises ScenarioError for an empty axis, a repeated value, a bad one or a bad spec.
     """
     try:
@@ -30,12 +31,29 @@ def axis_values(name: str, said: Any, where: str = "grid.") -> list[Any]:
         if not values:
             raise ScenarioError(f"{name}: an empty list was given; an axis needs a value or more")
         values = [str(v) if name in NAMED else check_value(COLUMNS[name], v) for v in values]
-        for place, value in enumerate(values):
-            if value in values[:place]:
-                raise ScenarioError(f"{name}: {value!r} was given twice; the values of an axis must differ")
+        seen: set[Any] = set()
+        for value in values:
+            if value in seen:
+                more = f"; num {said['num']} is too many here" if isinstance(said, dict) else ""
+                raise ScenarioError(f"{name}: {value!r} was given twice; the values of an axis must differ{more}")
+            seen.add(value)
     except ScenarioError as error:
         raise ScenarioError(f"{where}{error}") from None
     return values
+
+
+def axis_length(said: Any) -> int:
+    """How many values an axis has at least, before any is worked out: 1 for a spec without ``num``, or a bad one."""
+    if isinstance(said, dict):
+        num = said.get("num", 1)
+        return num if isinstance(num, int) and num > 0 else 1
+    return len(said) if isinstance(said, list) else 1
+
+
+def grid_length(axes: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> int:
+    """How many scenarios a grid has, at least, by what it says of its axes and points."""
+    rows = sum(math.prod(axis_length(v) for k, v in point.items() if k in AXIS_NAMES) for point in points)
+    return (rows or 1) * math.prod(map(axis_length, axes.values()))
 
 
 def _spaced(name: str, spec: dict[str, Any]) -> list[float]:
@@ -56,7 +74,7 @@ def _spaced(name: str, spec: dict[str, Any]) -> list[float]:
         raise ScenarioError(f"{name}.num: {num!r} was given; allowed is a whole number from 1 to 1000000")
     spaced = np.linspace(start, stop, num) if scale == "linear" else np.geomspace(start, stop, num)
     if name in COLUMNS and COLUMNS[name].kind is int:
-        return list(dict.fromkeys(float(round(value)) for value in spaced))
+        return [float(round(value)) for value in spaced]
     return [float(f"{value:.6g}") for value in spaced]
 
 

@@ -22,7 +22,7 @@ def _run(argv: list[str]) -> int:
     if composed.config.point is not None:
         from sweep.point import run_point
 
-        return run_point(composed.config, composed.library)
+        return run_point(composed.config, composed.library, overrides=composed.overrides)
     if composed.config.dry_run:
         from sweep.dry_run import dry_run
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import html
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -59,6 +62,15 @@ def refuse_other_files(folder: Storage, own: tuple[str, ...]) -> None:
             )
 
 
+def refuse_another_fleet(folder: Storage, fleet: str) -> None:
+    """Raises ScenarioError where a folder of ``sweep.capacity`` holds the report of a fleet file of another name."""
+    with contextlib.suppress(FileNotFoundError):
+        title = re.search(r"<title>Capacity of (.*?)</title>", folder.read("capacity.html").decode(errors="replace"))
+        if title is None or html.unescape(title[1]) != fleet:
+            held = f"the report of {html.unescape(title[1])}" if title else "a capacity.html of something else"
+            raise ScenarioError(f"output: {folder.url} holds {held}, not of {fleet}; give an empty or a new folder")
+
+
 def _top(folder: Storage) -> list[str]:
     """What lies in a folder; of a local one no deeper, which may be the root of everything."""
     if "://" in folder.url:
@@ -85,7 +97,7 @@ def run_options(parser: argparse.ArgumentParser, name: str, horizon_s: float) ->
         "--horizon-s", default=horizon_s, metavar="S", help=f"virtual seconds of each run ({horizon_s:g})"
     )
     parser.add_argument("--inline", action="store_true", help="run in this process, without Ray")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="print failures and where the result is, nothing else")
 
 
 def places(options: argparse.Namespace, name: str, own: tuple[str, ...]) -> tuple[Storage, Storage]:
@@ -93,7 +105,11 @@ def places(options: argparse.Namespace, name: str, own: tuple[str, ...]) -> tupl
     url = output.folder_of(options.output, name)
     folder = open_storage(url, "output")
     refuse_other_files(folder, own)
-    return folder, open_storage(output.store_of(options.store, url), "store")
+    if fleet := getattr(options, "fleet", None):
+        refuse_another_fleet(folder, Path(fleet).name)
+    store = open_storage(output.store_of(options.store, url), "store")
+    output.refuse_nested(folder, store, options.store is not None)
+    return folder, store
 
 
 def told_failures(rows: Iterable[Mapping[str, Any]]) -> int:

@@ -14,8 +14,10 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -28,9 +30,10 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
+from sweep.axes import COLUMNS
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from workers.policy import POLICY_KEYS
-from workers.schema import ScenarioError
+from workers.schema import ScenarioError, check_value
 
 ConfigStore.instance().store(name="schema", node=SweepConfig)
 
@@ -43,7 +46,7 @@ CHOSEN = ("grid", "cluster")
 
 @dataclass(frozen=True)
 class Composed:
-    """A configuration, the named files it may use, and the overrides it came from."""
+    """A configuration, the named files it may use, and the overrides that the command line gave."""
 
     config: SweepConfig
     library: Library
@@ -56,6 +59,8 @@ def compose(argv: list[str]) -> Composed | None:
     Raises ScenarioError: an unknown key, group or flag, a value of the wrong type, an unreadable file.
     """
     composed: list[Composed] = []
+    quoted = [_quoted(a) for a in argv]
+    given = {*quoted, *("+" + a for a in quoted)}  # not what _with_grid adds
 
     @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
     def take(config: DictConfig) -> None:
@@ -64,18 +69,26 @@ def compose(argv: list[str]) -> Composed | None:
         plain = OmegaConf.to_object(config)
         assert isinstance(plain, SweepConfig)
         _refuse_appended(plain)
-        composed.append(Composed(plain, _library(), overrides))
+        library = _library()
+        for group in ("host", "workload"):
+            if (name := HydraConfig.get().runtime.choices.get(group)) in getattr(library, group):
+                getattr(library, group)[name]  # its values are checked, with its name
+        composed.append(Composed(plain, library, tuple(o for o in overrides if o in given)))
 
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), _arguments(_with_grid([_quoted(a) for a in argv])):
+        with contextlib.redirect_stderr(said), _arguments(_with_grid(quoted)):
             take()
     except SystemExit as stop:
         if stop.code:
             last = said.getvalue().strip().splitlines()[-1]
             raise ScenarioError(_flat(last.removeprefix("sweep: error: "))) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
-        raise error if isinstance(error, ScenarioError) else ScenarioError(_sentence(error)) from None
+        if not isinstance(error, ScenarioError):
+            for where, file, allowed in _asked_for(argv):
+                _values(where, file, allowed)  # says what is wrong with it, and its name, which Hydra does not
+            raise ScenarioError(_sentence(error)) from None
+        raise
     sys.stderr.write(said.getvalue())
     return composed[0] if composed else None
 
@@ -88,12 +101,16 @@ def _arguments(argv: list[str]) -> Iterator[None]:
 
 
 def _quoted(argument: str) -> str:
-    """Paths are taken as they are: brackets, commas and blanks in them are not Hydra's."""
+    """Paths are taken as they are: brackets, commas and blanks in them are not Hydra's, nor are letters like ü."""
     key, _, path = argument.partition("=")
-    if key not in ("points", "output", "store", "point", "baselines") or path in ("", "null") or path[0] in "'\"":
+    foreign = not path.isascii() and re.fullmatch(r"[\w.-]+", path)
+    if path in ("", "null") or path[0] in "'\"" or not (foreign or key in _PATHS):
         return argument
     escaped = path.replace("'", "\\'")
     return f"{key}='{escaped}'"
+
+
+_PATHS = ("points", "output", "store", "point", "baselines")
 
 
 def _with_grid(argv: list[str]) -> list[str]:
@@ -101,9 +118,11 @@ def _with_grid(argv: list[str]) -> list[str]:
     if any(re.match(r"(-m|--m\w*)$|\+*hydra\.mode=", a) for a in argv):
         raise ScenarioError(f"{argv[0]}: a sweep expands its grid itself; give lists, as in grid.cpus=[8,16]")
     argv = ["+" + a if re.match(r"grid=", a) else a for a in argv]
+    argv = [re.sub(r"^~(grid\.\w+)(=.*)?$", r"\1=null", a) for a in argv]
     # Hydra merges {start, stop, ...} into what an axis holds and refuses to where that is a list: so empty it first.
-    list_or_spec = re.compile(r"grid\.(?!points=)\w+=[{\[]")
-    argv = [b for a in argv for b in ([a.partition("=")[0] + "=null", a] if list_or_spec.match(a) else [a])]
+    list_or_spec = re.compile(r"\+*(grid\.(?!points=)\w+)=[{\[]")
+    emptied = {a: f"{axis[1]}=null" for a in argv if (axis := list_or_spec.match(a))}
+    argv = [b for a in argv for b in ([emptied[a], a.lstrip("+")] if a in emptied else [a])]
     named = any(re.match(r"\+grid=|points=(?!null$).", a) for a in argv)
     return argv if named else [*argv, "+grid=small"]
 
@@ -121,6 +140,8 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
             raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own; use grid.{group}=[...]")
         if key == "baselines" and config.baseline is None:
             raise ScenarioError("baselines: given without baseline=check or baseline=update")
+    if config.dry_run and config.point is not None:
+        raise ScenarioError("dry_run: given beside point, which is one run and its files; leave one of them out")
     if config.baseline is not None and (config.dry_run or config.point is not None):
         other = "dry_run=true" if config.dry_run else "point"
         raise ScenarioError(f"baseline: given beside {other}; it compares a whole sweep")
@@ -140,12 +161,36 @@ _KEYS = {type(table).__name__: list(vars(table)) for table in (getattr(SweepConf
 """Keys of each table, by the name of its class, as OmegaConf's errors give it."""
 
 
+class _Files(Mapping[str, dict[str, Any]]):
+    """The files of a group by name, each read when it is asked for: a bad one that nobody names is in nobody's way."""
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        self.allowed = allowed
+        self.files: dict[str, tuple[str, Traversable]] = {}
+        self._read: dict[str, dict[str, Any]] = {}
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        """Raises ScenarioError where the file cannot be read, or holds what it may not."""
+        if name not in self._read:
+            self._read[name] = _values(*self.files[name], self.allowed)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
 def _library() -> Library:
     """Every depot, host and workload on Hydra's search path.
 
     Raises ScenarioError for a file that has the name of one before it, which Hydra would take in its place unsaid.
     """
-    found: dict[str, dict[str, Any]] = {group: {} for group in (*GROUPS, *CHOSEN)}
+    found = {group: _Files(GROUPS.get(group, ())) for group in (*GROUPS, *CHOSEN)}
     for source in HydraConfig.get().runtime.config_sources:
         if source.schema not in ("pkg", "file") or source.provider == "hydra":
             continue
@@ -159,22 +204,41 @@ def _library() -> Library:
                     continue
                 if name in named:
                     raise ScenarioError(f"{where}: given in {source.path}, but conf/ has one; allowed is another name")
-                allowed = GROUPS.get(group)
-                named[name] = _values(where, file.read_text(encoding="utf-8"), allowed) if allowed else {}
+                named.files[name] = where, file
     return Library(**{group: found[group] for group in GROUPS})
 
 
-def _values(where: str, text: str, allowed: tuple[str, ...]) -> dict[str, Any]:
-    """The keys of a file on the search path, ``sources`` apart; raises ScenarioError for any that is not allowed."""
+def _asked_for(argv: list[str]) -> Iterator[tuple[str, Path, tuple[str, ...]]]:
+    """The files of the user's folder that the command line chooses: what each is called, itself, the keys allowed."""
+    for flag, _, folder in (a.partition("=") for a in (*argv, *map("=".join, pairwise(argv)))):
+        for chosen in argv if flag in ("--config-dir", "-cd") else ():
+            group, _, name = chosen.lstrip("+").partition("=")
+            file = Path(folder, group, f"{name}.yaml")
+            if group in (*GROUPS, *CHOSEN) and file.is_file():
+                yield f"{group}/{name}.yaml", file, GROUPS.get(group, ())
+
+
+def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str, Any]:
+    """The keys of a file on the search path, ``sources`` apart.
+
+    Raises ScenarioError for one that is not ``allowed``, where anything is, and for a bad value.
+    """
     try:
-        values = OmegaConf.to_container(OmegaConf.create(text))
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        values = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")))
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{where}: is no UTF-8 text ({error.reason} at byte {error.start})") from None
+    except (yaml.YAMLError, OmegaConfBaseException, OSError) as error:
         raise ScenarioError(f"{where}: cannot be read as YAML ({_flat(str(error))})") from None
     if not isinstance(values, dict):
-        raise ScenarioError(f"{where}: holds no keys; allowed are {', '.join(allowed)}")
-    for key in map(str, values):
-        if key not in (*allowed, "sources"):
+        raise ScenarioError(f"{where}: holds no keys; allowed are {', '.join(allowed) or 'lines of KEY: VALUE'}")
+    for key, value in ((str(key), value) for key, value in values.items()):
+        if allowed and key not in (*allowed, "sources"):
             raise ScenarioError(f"{where}: {key} is unknown; allowed are {', '.join(allowed)}")
+        if key in COLUMNS and key in allowed and value is not None and not str(value).startswith("${"):
+            try:
+                check_value(COLUMNS[key], value)
+            except ScenarioError as error:
+                raise ScenarioError(f"{where}: {error}") from None
     return {str(key): value for key, value in values.items() if value is not None and key != "sources"}
 
 
@@ -186,8 +250,10 @@ def _sentence(error: BaseException) -> str:
     for link in chain:
         if isinstance(link, OverrideParseException):
             return f"{link.override!r} was given; it cannot be read as key=value"
-        if isinstance(link, MissingConfigException) and link.options is not None and link.missing_cfg_file:
+        if isinstance(link, MissingConfigException) and link.missing_cfg_file:
             group, _, name = link.missing_cfg_file.rpartition("/")
+            if not link.options:
+                return f"defaults: {name!r} was given; there is no file {link.missing_cfg_file}.yaml"
             return f"{group}: {name!r} was given; allowed are {', '.join(link.options)}"
         if isinstance(link, (ConfigKeyError, ConfigAttributeError)) and link.parent_node is not None:
             return _unknown_key(str(link.full_key), link.parent_node)
@@ -196,6 +262,11 @@ def _sentence(error: BaseException) -> str:
         if isinstance(link, UnicodeDecodeError):
             return f"a configuration file is no UTF-8 text ({link})"
     text = _flat(str(error).partition("See https://")[0])
+    if ambiguous := re.match(r"Ambiguous value for argument '([^=]+)=(.*?)' ", text):
+        key, values = ambiguous[1], ambiguous[2]
+        return f"{key}: {values!r} was given; a list stands in brackets: {key}=[{values}]"
+    if text.startswith("Error merging override "):
+        return f"{text.removeprefix('Error merging override ')!r} was given; {_flat(str(chain[-1])).rstrip('.')}"
     if composing := re.match(r"In '([^']+)': \w+ raised while composing config: (.*)", text):
         where, text = f"{composing[1]}.yaml", composing[2]
         key = re.match(r"Key '(.+)' not in '(\w+)'", text)
@@ -210,8 +281,7 @@ def _unknown_key(full_key: str, parent: Any) -> str:
 
 def _unknown(full_key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(full_key.rpartition(".")[2], known, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{full_key}: unknown key; {hint}known are {', '.join(known)}"
+    return f"{full_key}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")
 
 
 def _flat(text: str) -> str:

@@ -17,7 +17,7 @@ import polars as pl
 
 from sweep.chunks import cut
 from sweep.config import Library, SweepConfig
-from sweep.plan import Plan, windows
+from sweep.plan import WINDOW_ROWS, Plan, windows
 from sweep.progress import duration
 from sweep.results import SCENARIO
 from sweep.rounds import strategy
@@ -39,6 +39,9 @@ SAMPLE_S = 20.0
 LEAST_SHARE = 0.1
 """Of its horizon that each scenario of a calibration runs: one dear scenario says less than ten parts of others."""
 
+MOST_WINDOWS = 32
+"""Of a larger plan so many windows are looked at, in place of each: a million rows take seconds."""
+
 LIKELY_ROWS = 4096
 """The sample is drawn from about so many, spread over the plan."""
 
@@ -46,13 +49,14 @@ LIKELY_ROWS = 4096
 @dataclass(frozen=True)
 class ToRun:
     """What is to run: scenarios, chunks, their estimated seconds, and row numbers that stand for them, each for a
-    ``share`` of its horizon."""
+    ``share`` of its horizon; ``counted``: in every window, not in some of them."""
 
     rows: int
     chunks: int
     estimated_s: float
     sample: np.ndarray
     share: float
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,9 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
 def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
     """What the store does not hold of a plan."""
     rows, chunks, total_s, samples = 0, 0, 0.0, []
-    one_of = max(1, len(plan) // LIKELY_ROWS)
-    for numbers in windows(len(plan)):
+    looked_at, times = _some_windows(len(plan))
+    one_of = max(1, round(len(plan) / times) // LIKELY_ROWS)
+    for numbers in looked_at:
         columns = plan.rows(numbers)
         missing = np.flatnonzero(store.unknown(scenario_keys(columns)))
         columns = {name: values[missing] for name, values in columns.items()}
@@ -110,11 +115,24 @@ def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
         samples.append((numbers[missing[some]], seconds[some]))
     drawn, seconds = (np.concatenate([sample[i] for sample in samples]) for i in (0, 1))
     if not rows:
-        return ToRun(0, 0, 0.0, drawn, 1.0)
+        return ToRun(0, 0, 0.0, drawn, 1.0, times == 1)
     whole = plan.rows(_stratified(drawn, seconds, SAMPLE_ROWS))  # few of them share a run, of the plan's scenarios more
     share = float(np.clip(SAMPLE_S / (SAMPLE_ROWS * estimate_seconds(whole).mean()), LEAST_SHARE, 1.0))
     each_s = float(estimate_seconds(_shortened(whole, share)).mean())
-    return ToRun(rows, chunks, total_s, _stratified(drawn, seconds, SAMPLE_S / each_s), share)
+    sample = _stratified(drawn, seconds, SAMPLE_S / each_s)
+    return ToRun(round(rows * times), round(chunks * times), total_s * times, sample, share, times == 1)
+
+
+def _some_windows(rows: int) -> tuple[list[np.ndarray], float]:
+    """Windows of a plan of ``rows``, all or MOST_WINDOWS, one at random in each part; how many times their rows it has.
+
+    At random because the rows of a grid repeat in steps.
+    """
+    if rows <= MOST_WINDOWS * WINDOW_ROWS:
+        return list(windows(rows)), 1.0
+    edges = np.linspace(0, rows - WINDOW_ROWS, MOST_WINDOWS + 1)
+    firsts = np.random.default_rng(0).uniform(edges[:-1], edges[1:]).astype(np.int64)
+    return [np.arange(first, first + WINDOW_ROWS) for first in firsts], rows / (MOST_WINDOWS * WINDOW_ROWS)
 
 
 def _stratified(numbers: np.ndarray, seconds: np.ndarray, most: float) -> np.ndarray:
@@ -162,9 +180,10 @@ def _size(frame: pl.DataFrame) -> Size:
 def lines(config: SweepConfig, rows: int, found: ToRun, measured: Calibration | None, cpus: int) -> list[str]:
     """The estimate as text."""
     some = ", all of them at most: refined, it runs a part" if config.mode == "refine" else ""
-    said = [f"points       {rows} ({rows - found.rows} in the store, {found.rows} to run{some})"]
+    about = "" if found.counted else "about "
+    said = [f"points       {rows} ({about}{rows - found.rows} in the store, {about}{found.rows} to run{some})"]
     if measured is None:
-        return [*said, "nothing is left to run"]
+        return [*said, "nothing is left to run" if found.counted else "nothing of what was looked at is left to run"]
     core_s = found.estimated_s * measured.ratio
     store_mib, table_mib = measured.chunk.of(found.chunks, found.rows) / 2**20, measured.table.of(1, rows) / 2**20
     return [

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.axes import COLUMNS, axis_values
+from sweep.axes import COLUMNS, axis_values, grid_length
 from sweep.config import AXIS_NAMES, RATE, Library
 from sweep.rate import PERIOD, overlay, period_us, refuse_both
 from workers import MODEL_VERSION
@@ -113,13 +113,14 @@ def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], libr
     ``grid``: a GridConfig; ``host``, ``workload``: the columns that the configuration sets for all rows, used
     where a grid does not name its own. Raises ScenarioError: an empty grid, an unknown name, an impossible value.
     """
-    axes = {name: axis_values(name, getattr(grid, name)) for name in AXIS_NAMES if getattr(grid, name) is not None}
+    said = {name: getattr(grid, name) for name in AXIS_NAMES if getattr(grid, name) is not None}
+    _refuse_too_many(grid_length(said, grid.points))  # before a value of theirs is worked out
+    axes = {name: axis_values(name, value) for name, value in said.items()}
     points = [row for number, point in enumerate(grid.points, 1) for row in _rows(_point(number, point))]
     if not axes and not points:
         raise ScenarioError("grid: it is empty; it needs an axis (grid.cpus=[8,16]) or points")
     sizes = [len(points) or 1, *map(len, axes.values())]
-    if math.prod(sizes) > MOST_SCENARIOS:
-        raise ScenarioError(f"grid: {math.prod(sizes):,} scenarios were given; allowed are at most {MOST_SCENARIOS:,}")
+    _refuse_too_many(math.prod(sizes))
     _refuse_twice(axes, points)
     _refuse_repeated(points, math.prod(sizes[1:]))
     _refuse_silenced(workload, axes)
@@ -140,6 +141,11 @@ def expand(grid: Any, host: Mapping[str, Any], workload: Mapping[str, Any], libr
     return GridPlan([sizes[0], *levels_of(axes)], columns | _depots(columns, library), labels)
 
 
+def _refuse_too_many(number: int) -> None:
+    if number > MOST_SCENARIOS:
+        raise ScenarioError(f"grid: {number:,} scenarios were given; allowed are at most {MOST_SCENARIOS:,}")
+
+
 def levels_of(axes: Mapping[str, list[Any]]) -> list[np.ndarray | int]:
     """Of each axis its values where their order means something, else how many there are."""
     ordered = {name for name, column in COLUMNS.items() if column.kind in (int, float) and name != "seed"}
@@ -149,11 +155,12 @@ def levels_of(axes: Mapping[str, list[Any]]) -> list[np.ndarray | int]:
 def _columns(layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, Lookup]:
     """Every scenario column but the id; raises ScenarioError for a missing column or a bad value."""
     columns = {}
+    sets = [(layer, set().union(*layer.levels)) for layer in layers]
     for column in SCENARIO_COLUMNS:
         if column.name == "id":
             continue
         depends_on = _DEPENDS_ON.get(column.name, (column.name,))
-        within = [layer for layer in layers if any(name in level for level in layer.levels for name in depends_on)]
+        within = [layer for layer, names in sets if not names.isdisjoint(depends_on)]
         dimensions = tuple(sorted({layer.dimension for layer in within}))
         values = []
         for levels in itertools.product(*(range(sizes[d]) for d in dimensions)):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sweep.storage import Storage
+from sweep.storage.names import PART
 from workers.schema import ScenarioError
 
-MANIFEST, STORE = "manifest.json", "store"
+MANIFEST, STATUS, STORE = "manifest.json", "status.json", "store"
 
 
 def folder_of(output: str | None, name: str) -> str:
@@ -19,8 +21,8 @@ def folder_of(output: str | None, name: str) -> str:
         return output
     if not re.fullmatch(r"\w[\w.-]{0,99}", name) or name == STORE:
         raise ScenarioError(
-            f"grid.name: {name!r} was given; allowed are letters, digits, _, - and ., but for {STORE}, as it names a"
-            " folder"
+            f"grid.name: {name!r} was given; allowed are up to 100 letters, digits, _, - and ., neither - nor . first,"
+            f" and not {STORE!r}: a folder is named by it"
         )
     parent, now = Path("results", name).absolute(), datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     same_second = len(list(parent.glob(f"{now}*"))) if parent.is_dir() else 0
@@ -43,18 +45,43 @@ def store_of(store: str | None, folder: str) -> str:
 
 def refuse_foreign(folder: Storage, key: str) -> None:
     """Raises ScenarioError where the folder holds something else than the sweep ``key``."""
-    if _key_in(folder) != key and _holds_anything(folder):
-        raise ScenarioError(f"output: {folder.url} holds something else than this sweep; give an empty or a new folder")
+    if (why := foreign(folder, key)) and _holds_anything(folder):
+        raise ScenarioError(
+            f"output: {folder.url} holds something else than this sweep: {why}; give an empty or a new folder"
+        )
+
+
+def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
+    """Raises ScenarioError where one of them lies in the other; the usual store may lie in the folder.
+
+    ``named``: the configuration names the store.
+    """
+    inner, outer = (f"{url if '://' in url else os.path.realpath(url)}/" for url in (folder.url, store.url))
+    if inner.startswith(outer) or (named and outer.startswith(inner)):
+        raise ScenarioError(
+            f"store: {store.url} was given with output {folder.url}; allowed are two folders, none in the other"
+        )
 
 
 def _holds_anything(folder: Storage) -> bool:
+    """Whether there is more than what a sweep leaves that is killed before its manifest is written."""
     if "://" in folder.url:
-        return bool(folder.names())
-    return Path(folder.url).is_dir() and any(Path(folder.url).iterdir())
+        names = [name for name, _ in folder.names()]
+    else:
+        names = os.listdir(folder.url) if os.path.isdir(folder.url) else []
+    return any(name != STATUS and not name.endswith(PART) for name in names)
 
 
-def _key_in(folder: Storage) -> str | None:
+def foreign(folder: Storage, key: str) -> str:
+    """What tells that the folder is not of the sweep ``key``; nothing where it is."""
     try:
-        return json.loads(folder.read(MANIFEST))["sweep_key"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+        found = json.loads(folder.read(MANIFEST))["sweep_key"]
+    except FileNotFoundError:
+        return f"it has no {MANIFEST}"
+    except OSError as error:
+        return f"its {MANIFEST} cannot be read ({error.strerror or error})"
+    except (LookupError, TypeError):
+        return f"its {MANIFEST} has no sweep_key"
+    except ValueError:
+        return f"its {MANIFEST} is damaged: no JSON"
+    return "" if found == key else f"its {MANIFEST} is of another sweep, or of another version of the model"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,19 +36,30 @@ KEY = re.compile(r"[0-9a-f]{32}")
 
 
 def run_point(
-    config: SweepConfig, library: Library, simulate: Simulate = simulate, time_series: TimeSeries = time_series
+    config: SweepConfig,
+    library: Library,
+    simulate: Simulate = simulate,
+    time_series: TimeSeries = time_series,
+    overrides: Sequence[str] = (),
 ) -> int:
     """Prints a scenario's results and writes its time series into the output folder; returns 0.
 
-    The model is replaced by ``simulate`` and ``time_series`` where given. Raises ScenarioError: no such scenario, or a
-    folder that cannot be written.
+    The model is replaced by ``simulate`` and ``time_series`` where given; ``overrides``: what the command line gave.
+    Raises ScenarioError: no such scenario, a folder that cannot be written, or scenarios that are not the folder's.
     """
     wanted = str(config.point)
     folder = open_storage(output.folder_of(config.output, "point"))
     earlier = _results(folder) if config.output is not None else None
+    named = [o for o in overrides if re.match(r"[+~]*(grid|host|workload|points)\b", o)]
     if earlier is not None:
+        _refuse_others(folder, named, config, library)
         scenario, row = _in_results(earlier, wanted, library, folder.url)
     else:
+        if config.output is not None and not any(re.match(r"[+~]*(grid|points)\b", o) for o in named):
+            raise ScenarioError(
+                f"output: {folder.url} holds no {RESULTS} of a sweep; allowed is a folder that does, or to name the"
+                " scenarios (+grid=NAME or points=FILE)"
+            )
         scenario, row = _in_plan(config, library, wanted), None
     key = to_hex(scenario_keys(scenario))[0]
     found = simulate(scenario)
@@ -59,6 +70,15 @@ def run_point(
     for name in _write(folder, f"point-{key}", series):
         print(f"time series, {series.height} samples: {name}")
     return 0
+
+
+def _refuse_others(folder: Storage, named: Sequence[str], config: SweepConfig, library: Library) -> None:
+    """Raises ScenarioError where the command line names other scenarios than the folder holds."""
+    if named and (why := output.foreign(folder, plan_of(config, library).digest())):
+        given = " ".join(named)
+        raise ScenarioError(
+            f"point: {given} was given, but {folder.url} holds other scenarios ({why}); leave it out, or the output"
+        )
 
 
 def _results(folder: Storage) -> pl.LazyFrame | None:

@@ -33,7 +33,7 @@ from sweep.report.page import PAGE, document, write_report
 from sweep.report.view import view_of
 from sweep.results import Joined, despite_losses, write_results
 from sweep.rounds import Everything, Refined, strategy
-from sweep.status import Heart
+from sweep.status import begin, refuse_running
 from sweep.storage import Storage, open_storage
 from sweep.store import Store
 from sweep.store.compact import compact
@@ -67,6 +67,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     name = name_of(config)
     gate = open_gate(config, name, plan, library)
     folder, store = places(config, name, plan)
+    refuse_running(folder)
     clock.lap("plan")
     to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
@@ -123,7 +124,13 @@ def _record(
 def plan_of(config: SweepConfig, library: Library) -> Plan:
     """The scenarios to run, checked; raises ScenarioError."""
     if config.points is not None:
-        return TablePlan(read_points(config.points), library.depot)
+        points = read_points(config.points)
+        for row in np.flatnonzero(~np.isin(points["policy"].astype(str), list(library.depot)))[:1]:
+            allowed, policy = ", ".join(sorted(library.depot)), points["policy"][row]
+            raise ScenarioError(
+                f"points: {config.points}: policy: {policy!r} was given; allowed are {allowed} (row {row + 1})"
+            )
+        return TablePlan(points, library.depot)
     return expand(config.grid, given(config.host), given(config.workload), library)
 
 
@@ -135,10 +142,11 @@ def name_of(config: SweepConfig) -> str:
 def places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
     """The sweep's folder and the store; raises ScenarioError where one of them cannot be used."""
     folder = output.folder_of(config.output, name)
-    store = output.store_of(config.store, folder)
     opened = open_storage(folder, "output")
+    store = open_storage(output.store_of(config.store, folder), "store")
+    output.refuse_nested(opened, store, config.store is not None)
     output.refuse_foreign(opened, plan.digest())
-    return opened, Store(open_storage(store, "store"))
+    return opened, Store(store)
 
 
 def _look_up(plan: Plan, store: Store, name: str, mode: str) -> tuple[int, list[str]]:
@@ -227,10 +235,9 @@ def _executor(
 @contextlib.contextmanager
 def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iterator[None]:
     """The sweep's folder with its manifest, which says at the end how it ended, and its status meanwhile."""
-    heart = None
+    heart = begin(folder, progress.snapshot)
     try:
         manifest.write(folder, record)
-        heart = Heart(folder, progress.snapshot)
         yield
         record["state"] = "failed points" if record["failed"] else "complete"
     except OSError as error:
@@ -242,8 +249,7 @@ def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iter
     finally:
         with contextlib.suppress(OSError):  # a full disk: what stopped the sweep is being told already
             manifest.write(folder, record)
-        if heart:
-            heart.stop(record["state"])
+        heart.stop(record["state"])
 
 
 def _tidy(store: Store, joined: Joined, remember: Callable[[], None]) -> None:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sweep.command import Parser, exit_code
+from sweep.command import COMPLETE, FAILED_POINTS, Parser, exit_code
+from sweep.output import STATUS
 from sweep.progress import describe, duration, ended
 from sweep.storage import Storage, open_storage
 from workers.schema import ScenarioError
 
-STATUS = "status.json"
 EVERY_S = 1.0
 """Between two heartbeats."""
 EVERY_REMOTE_S = 10.0
 """The same in an object store, where each costs a request."""
 OLD_S = 30.0
 """A heartbeat of more than that is worth a word."""
-RUNNING = "running"
+RUNNING, GONE, SILENT = "running", "gone", "silent"
+CODES = {"complete": COMPLETE, "failed points": FAILED_POINTS, RUNNING: 3}
+"""Exit codes; any other standing ends in NOT_COMPLETE."""
+
+NOT_COMPLETE = 4
 
 
 class Heart:
@@ -64,48 +69,115 @@ class Heart:
 def read(url: str) -> dict[str, Any]:
     """What status.json of an output folder says; raises ScenarioError where there is none that can be read."""
     try:
-        said = json.loads(_bytes(url))
-        text(said, time.time())  # all it needs is there, or it is none of ours
-        return said
+        return _parsed(_bytes(url))
     except OSError as error:
         raise ScenarioError(f"{url} was given; it holds no {STATUS} of a sweep ({error.strerror or error})") from None
-    except (ValueError, LookupError, TypeError, OverflowError):
+    except DAMAGED:
         raise ScenarioError(f"{url} was given; its {STATUS} is none that a sweep writes") from None
 
 
 def _bytes(url: str) -> bytes:
     """A path is read as such, as looking must not need a folder that can be written."""
-    return open_storage(url, "DIR").read(STATUS) if "://" in url else Path(url, STATUS).read_bytes()
+    return open_storage(url, "DIR").read(STATUS) if "://" in url else Path(url, STATUS).expanduser().read_bytes()
+
+
+DAMAGED = (ValueError, LookupError, TypeError, OverflowError)
+"""What a status that no sweep wrote raises."""
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    """Raises one of DAMAGED."""
+    said = json.loads(data)
+    text(said, time.time())  # all it needs is there, or it is none of ours
+    return said
+
+
+def begin(folder: Storage, counts: Callable[[], dict[str, Any]]) -> Heart:
+    """The heart of a sweep into the folder; raises ScenarioError where another process is writing one there."""
+    with _alone(folder):
+        refuse_running(folder)
+        return Heart(folder, counts)
+
+
+@contextlib.contextmanager
+def _alone(folder: Storage) -> Iterator[None]:
+    """One process of this machine at a time, where the file system can lock; a lock ends with its process."""
+    with contextlib.ExitStack() as opened:
+        if "://" not in folder.url:
+            with contextlib.suppress(OSError):
+                os.makedirs(folder.url, exist_ok=True)
+                descriptor = os.open(folder.url, os.O_RDONLY)
+                opened.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def refuse_running(folder: Storage) -> None:
+    """Raises ScenarioError where another process is writing a sweep into the folder.
+
+    One that is gone blocks nothing. Of another machine's that is seen by its heartbeat, which is waited for: a driver
+    that is started again elsewhere, at once, has to go on. Whatever cannot be read is no sign of one.
+    """
+    first = None
+    while True:
+        try:
+            said, now = _parsed(folder.read(STATUS)), time.time()
+        except (OSError, *DAMAGED):
+            return
+        own = (said["pid"], said["host"]) == (os.getpid(), platform.node())  # in a container's earlier life
+        if standing_of(said, now) != RUNNING or own:
+            return
+        first = first or said["heartbeat"]
+        if said["host"] != platform.node() and said["heartbeat"] == first:
+            time.sleep(EVERY_S)
+            continue
+        raise ScenarioError(
+            f"output: another sweep is writing {folder.url}: process {said['pid']} on {said['host']}, last heartbeat"
+            f" {duration(abs(now - said['heartbeat']))} ago; wait for its end, stop it, or give another folder"
+        )
+
+
+def standing_of(said: dict[str, Any], now: float) -> str:
+    """How a sweep stands: RUNNING, GONE, SILENT, or as it ended; ``now`` in seconds since the epoch."""
+    if said["state"] != RUNNING:
+        return said["state"]
+    if said["host"] == platform.node() and not _alive(said["pid"]):
+        return GONE
+    return RUNNING if abs(now - said["heartbeat"]) <= OLD_S else SILENT  # a clock ahead is no life either
 
 
 def text(said: dict[str, Any], now: float) -> str:
-    """The status in two lines, and a third where it is not to be believed; ``now`` in seconds since the epoch."""
-    age_s = max(now - said["heartbeat"], 0.0)
+    """The status in two lines, and a third where it has not ended; ``now`` in seconds since the epoch."""
+    age_s, standing = max(now - said["heartbeat"], 0.0), standing_of(said, now)
+    headline = {
+        GONE: "interrupted, its process is gone; the same command goes on",
+        SILENT: f"no heartbeat for {duration(age_s)}",
+    }.get(standing, standing)
     lines = [
-        f"{said['state']}, started {_utc(said['started'])} on {said['host']} (process {said['pid']:d})",
-        describe(said) if said["state"] == RUNNING else ended(said),
+        f"{headline}, started {_utc(said['started'])} on {said['host']} (process {said['pid']:d})",
+        describe(said) if standing == RUNNING else ended(said),
     ]
     if said["state"] == RUNNING:
-        lines.append(f"last heartbeat {duration(age_s)} ago{_doubt(said, age_s)}")
+        doubt = ""
+        if standing == SILENT:
+            here = said["host"] == platform.node()
+            doubt = "; the process is there, but stands still" if here else f"; it may be gone: look at {said['host']}"
+        lines.append(f"last heartbeat {duration(age_s)} ago{doubt}")
     return "\n".join(lines)
 
 
-def _doubt(said: dict[str, Any], age_s: float) -> str:
-    if age_s <= OLD_S:
-        return ""
-    if said["host"] != platform.node():
-        return f"; the sweep may be gone: look at {said['host']}"
-    return "; the process is gone" if not _alive(said["pid"]) else "; the process is there, but stands still"
-
-
 def _alive(pid: int) -> bool:
+    """Whether there is such a process here; a zombie, which nobody has waited for yet, does nothing any more."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return True
 
 
 def _utc(seconds: float) -> str:
@@ -113,20 +185,26 @@ def _utc(seconds: float) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Prints the status of a sweep's folder: 0, or 2 where there is none."""
+    """Prints the status of a sweep's folder; returns how it stands.
+
+    0 complete, 1 finished with failed points, 2 bad input, 3 running, 4 ended without completing, or no heartbeat for
+    OLD_S, 130 interrupted.
+    """
     return exit_code("sweep.status", _run, argv)
 
 
 def _run(argv: list[str]) -> int:
     parser = Parser(
         "python -m sweep.status",
-        description="How far a sweep is: state, points done, re-used and failed, lockups, rate, time left, heartbeat.",
-        epilog="exit codes: 0 told, 2 bad input (one sentence), 130 interrupted",
+        description="How far a sweep is: state, points done, re-used and failed, lockups, share of the work, time left, heartbeat.",
+        epilog="exit codes: 0 complete, 1 finished with failed points, 2 bad input (one sentence), 3 running,"
+        f" 4 ended without completing or no heartbeat for {OLD_S:.0f} s, 130 interrupted",
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of the sweep, or s3://BUCKET/PREFIX")
-    print(text(read(parser.parse_args(argv).folder), time.time()))
-    return 0
+    said, now = read(parser.parse_args(argv).folder), time.time()
+    print(text(said, now))
+    return CODES.get(standing_of(said, now), NOT_COMPLETE)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,14 @@ from sweep.aggregate import highest, lowest
 from sweep.pairs import CLASSES
 from sweep.report.answers.paired import Paired
 from sweep.report.answers.safe_rate import safe_rates
-from sweep.report.answers.words import mib, pages, reach, si
+from sweep.report.answers.words import count, mib, pages, reach, si
 from sweep.report.view import View
 
 WIDTH = 100
 LABEL = 16
+LITTLE = 0.5
+"""Of a nominal rate: what is achieved below that is worth a line."""
+
 CLASS_TEXT = ("safe in both", "fixed by the patch", "broken by it", "locked in both")
 
 
@@ -26,9 +29,10 @@ def table(view: View) -> str:
     if view.pair:
         before, after = view.shown
         lines += ["", *_pair_lines(view.paired, before, after)]
+    lines += _doubts(view)
     others = view.policies[len(view.shown) :]
     if others:
-        lines += textwrap.wrap(_other_line(view.loads, others), WIDTH, max_lines=3)
+        lines += textwrap.wrap(_other_line(view.loads, others), WIDTH, max_lines=2)
     return "\n".join(line[:WIDTH].rstrip() for line in lines)
 
 
@@ -68,7 +72,11 @@ def safe_text(side: dict[str, Any] | None) -> str:
 
 
 def onset(side: pl.DataFrame) -> str:
-    """On which machines these loads lock up, else how much of them chains or is not known, as text."""
+    """On which machines these loads lock up, else how much of them chains or is not known, as text; !: see _doubts."""
+    return _onset(side) + " !" * bool(side["expecting"].sum())
+
+
+def _onset(side: pl.DataFrame) -> str:
     if side.is_empty():
         return "not run"
     locked = side.filter(pl.col("locked") > 0)["cpus"]
@@ -95,6 +103,35 @@ def _pair_lines(paired: Paired, before: str, after: str) -> list[str]:
         f"the patch adds {mib(found['median_bytes'])} MiB of peak memory at the median, {mib(found['most_bytes'])} MiB"
         f" at most ({at['cpus'][0]} CPUs, {pages(at['iova_pages'][0])[:LABEL]})",
     ]
+
+
+def _doubts(view: View) -> list[str]:
+    """What "safe" hides: lockups to expect all the same, rates that do not come about, loads the model is not known to
+    be right for. A line each, where there is something."""
+    loads = view.loads.filter(pl.col("policy").is_in(view.shown))
+    every, none, implied, unchecked, expecting, cut = (
+        int(loads[name].sum()) for name in ("scenarios", "undecided", "implied", "unchecked", "expecting", "cut")
+    )
+    said = []
+    if expecting:
+        those = count(expecting, "safe scenario expects", "safe scenarios expect")
+        said.append(f"! {those} a lockup within exposure_s: less likely than not, but many if any")
+    if cut:
+        said.append(f"{count(cut, 'safe scenario')} had a stay of nine tenths of the run, which may have gone on")
+    side = dict(zip(view.shown, (" before", " after"), strict=True)) if view.pair else {}
+    share = pl.col("achieved_per_s") / pl.col("safe_per_s")
+    slow = safe_rates(loads, ("policy", "size_order", "size_row")).filter(share < LITTLE)
+    named = [
+        f"{row['size_row'][:LABEL]}{side.get(row['policy'], '')} {si(row['achieved_per_s'])} of {si(row['safe_per_s'])}"
+        for row in slow.sort(share, maintain_order=True).iter_rows(named=True)
+    ]
+    if named:
+        more = f", {len(named) - 2} more" if len(named) > 2 else ""
+        said.append(f"achieved at the safe rate: {', '.join(named[:2])}{more}")
+    if unchecked:
+        ran = every - none - implied
+        said.append(f"{unchecked:,} of {ran:,} run are outside the range in which the model was checked: trust less")
+    return said
 
 
 def _other_line(loads: pl.DataFrame, others: tuple[str, ...]) -> str:

@@ -105,12 +105,13 @@ def compute(
     """
     tally = tally or Tally()
     try:
-        for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
-            store.index.put(task.keys, done.name)
-            delicate = bool(followed(task.columns).any())
-            estimated_s = float(estimate_seconds(task.columns).sum())
-            tally.add(done, delicate, estimated_s)
-            progress.add(done.rows, done.failed, done.lockups, estimated_s)
+        with progress.alive():
+            for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
+                store.index.put(task.keys, done.name)
+                delicate = bool(followed(task.columns).any())
+                estimated_s = float(estimate_seconds(task.columns).sum())
+                tally.add(done, delicate, estimated_s)
+                progress.add(done.rows, done.failed, done.lockups, delicate, estimated_s, done.model_s)
     except OSError as error:
         reason = error.strerror or error
         raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
@@ -135,9 +136,9 @@ def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, p
             whole = _beside_their_runs(Task(columns, keys[new], store.storage))
             columns = whole.columns
             store.index.put(whole.keys, PENDING)
-            seconds = estimate_seconds(columns)
-            progress.foresee(len(seconds), float(seconds.sum()))
-            parts = cut(seconds, followed(columns), cpus)
+            seconds, delicate = estimate_seconds(columns), followed(columns)
+            progress.foresee(len(seconds), float(seconds[~delicate].sum()), float(seconds[delicate].sum()))
+            parts = cut(seconds, delicate, cpus)
             yield from (whole.take(rows) for rows in parts)
 
 

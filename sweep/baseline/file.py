@@ -11,7 +11,7 @@ from typing import Any
 
 from sweep.baseline.boundary import Boundary, plain
 from sweep.baseline.lines import FAILURE, LOAD, Line
-from workers.schema import VERDICTS, ScenarioError, check_value, column
+from workers.schema import SCENARIO_COLUMNS, VERDICTS, ScenarioError, check_value, column
 
 ENDING = ".json"
 TOLERANCE = {"boundary": 0.03, "stay": 0.05, "memory": 0.01, "reclaim": 0.1, "tree": 0.1}
@@ -19,6 +19,7 @@ TOLERANCE = {"boundary": 0.03, "stay": 0.05, "memory": 0.01, "reclaim": 0.1, "tr
 seconds to reclaim, IOVAs freed to the tree. Processors with other instructions differ by less with the same model.
 """
 
+SCENARIO_NAMES = {c.name for c in SCENARIO_COLUMNS}
 _BOUNDARIES = {"chains_from_per_s": "chains_from", "locks_from_per_s": "locks_from"}
 _FIGURES = ("safe_stay_ms", "tree_frees", "memory_peak_mib", "memory_end_mib", "reclaim_s")
 
@@ -46,7 +47,7 @@ class Baseline:
 
 def path_of(folder: str, grid: str) -> Path:
     """The file of a grid's baseline."""
-    return Path(folder, grid + ENDING)
+    return Path(folder, grid + ENDING).expanduser()
 
 
 def text(baseline: Baseline) -> str:
@@ -96,9 +97,23 @@ def read(path: Path) -> Baseline:
         raise
     except OSError as error:
         raise ScenarioError(f"baseline: {path} cannot be read ({error.strerror or error})") from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # broken JSON is a ValueError
-        what = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-        raise ScenarioError(f"baseline: {path} is none that baseline=update writes ({what})") from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ScenarioError(f"baseline: {path} is none that baseline=update writes ({_damage(error)})") from None
+
+
+def _damage(error: Exception) -> str:
+    """What an error of ``parse`` tells of the file, in words."""
+    match error:
+        case UnicodeDecodeError():
+            return "it is no UTF-8 text"
+        case json.JSONDecodeError():
+            return f"it is no JSON from line {error.lineno} on"
+        case ValueError():
+            return " ".join(str(error).split())[:200]
+        case KeyError():
+            return f"{error.args[0]} is missing in it, or in one of its lines"
+        case _:
+            return "a value in it is of another kind than baseline=update writes"
 
 
 def parse(said: str) -> Baseline:
@@ -123,6 +138,8 @@ def _line(row: Mapping[str, Any], same: Mapping[str, Any]) -> Line:
     taken = {"rates_per_s", "verdicts", *_BOUNDARIES, *_FIGURES}
     load = {name: value for name, value in {**same, **row}.items() if name not in taken}
     for name, value in load.items():
+        if name not in SCENARIO_NAMES:
+            raise ValueError(f"{name} is no column of a scenario")
         if check_value(column(name), value) != value:
             raise ValueError(f"{name} {value!r} is none that a scenario has")
     ordered = {name: load.pop(name) for name in LOAD} | load

@@ -55,7 +55,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
         findings = complete(study, made.run)
         made.progress.close()
     repeat = shlex.join(["python", "-m", "sweep.capacity", *argv])
-    print(to_terminal((*lead(findings), overview(findings, REMEDIES))))
+    print("" if options.quiet else f"{to_terminal((*lead(findings), overview(findings, REMEDIES)))}\n\n", end="")
     whole = document(Path(options.fleet).name, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
     write(
         folder,
@@ -67,7 +67,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
             **{f"figures/{figure.name}.svg": figure.svg.encode() for figure in figures(whole)},
         },
     )
-    print(f"\nreport: {folder.url}/capacity.html")
+    print(f"report: {folder.url}/capacity.html")
     return told_failures(study.rows)
 
 

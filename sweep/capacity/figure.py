@@ -24,7 +24,7 @@ NONE_AT = LEAST / 2
 
 def headroom(findings: Sequence[Findings]) -> document.Figure:
     """A row a host class: a ring where its kernel stands, a dot where the fix does, on factors of today's load."""
-    short = sum((found.now.headroom.safe or 0.0) < 1 for found in findings)
+    short = sum(not found.now.safe for found in findings)
     of = count(len(findings), "host class", "host classes")
     title = f"Not safe at today's rate as they are: {short} of {of}" if short else "All are safe at today's rate"
     alt = "; ".join(
@@ -33,7 +33,8 @@ def headroom(findings: Sequence[Findings]) -> document.Figure:
     )
     note = (
         "Ring: the kernel that it has. Dot: with the fix. An arrow means that nothing unsafe was found; a place left of"
-        f" x{LEAST:g}, that not even that is safe. The line at x1 is the load as it is."
+        f" x{LEAST:g}, that not even that is safe. The line at x1 is the load as it is. Safe rates above an unsafe one"
+        " are not drawn."
     )
     return document.Figure("headroom", title, to_svg("headroom", lambda: _draw(findings)), alt, note)
 

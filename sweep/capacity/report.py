@@ -11,7 +11,7 @@ from sweep.capacity.kernels import KERNELS, is_fixed
 from sweep.capacity.remedies.remedy import Remedy
 from sweep.capacity.search import LADDER, TOLERANCE, factor
 from sweep.capacity.study import NOW, SIDES, Findings, Line
-from sweep.capacity.totals import lockups_per_year, totals
+from sweep.capacity.totals import Totals, lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 from sweep.rate import PERIOD
 from sweep.report.answers.words import count, si
@@ -41,11 +41,15 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
     now, after = totals(findings, after=False), totals(findings, after=True)
     machines = sum(found.host.count for found in findings)
     failed = f" Runs failed of {' and '.join(_failed(findings))}." if now.failed or after.failed else ""
+    hours = sum(found.host.count * found.host.load_hours_per_year for found in findings)
+    some = now.lockups_per_year.high or after.lockups_per_year.high
+    interval = f" In parentheses the model's 90 % interval{_WIDE}." if some else ""
     said = (
         f"{count(len(findings), 'host class', 'host classes')}, {count(machines, 'machine')}: {now.locked:,} lock up"
         " under their load as they are,"
-        f" {after.locked:,} with the fix of their kernel.{failed} Soft lockups to expect in a year:"
-        f" {words.estimate(now.lockups_per_year)} as they are, {words.estimate(after.lockups_per_year)} with the fix."
+        f" {after.locked:,} with the fix of their kernel.{failed} Soft lockups to expect in a year"
+        f" of {words.count(hours)} machine-hours under load: {_lockups(now)} as they are, {_lockups(after)} with the"
+        f" fix.{interval}"
         f" Allocator memory at its peak, all machines: {words.memory(now.memory_peak_bytes)} as they are,"
         f" {words.memory(after.memory_peak_bytes)} with the fix."
     )
@@ -58,6 +62,14 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
         f"{', '.join(unchecked)}."
     )
     return (Paragraph(said), Paragraph(beyond))
+
+
+_WIDE = ", wide where the seconds run leave open how fast long stays end; a machine counts as back at once"
+
+
+def _lockups(side: Totals) -> str:
+    hourly = f", one an hour and more on each of {count(side.hourly, 'machine')}," if side.hourly else ""
+    return f"{words.estimate(side.lockups_per_year)}{hourly}"
 
 
 def _failed(findings: Sequence[Findings]) -> list[str]:
@@ -212,13 +224,17 @@ def _limit(found: Findings, line: Line) -> str:
 def _bands(findings: Sequence[Findings]) -> Iterator[Block]:
     """Safe factors above an unsafe one, which count for nothing."""
     said = [
-        f"{found.host.name}, {remedy}: safe again at {words.bands(line.headroom)}"
+        f"{found.host.name}, {remedy}: unsafe at x{line.headroom.unsafe:.3g}, safe at {words.bands(line.headroom)}"
         for found in findings
         for remedy, line in {NOW: found.now, **found.remedies}.items()
         if line.headroom.bands
     ]
     if said:
-        yield Paragraph("Some loads are safe again above a rate that is not. This counts for nothing in the headroom:")
+        yield Paragraph(
+            "A lower load is not always safer. After a flush each CPU frees its own entries at its next unmap; the less"
+            " load, the more are left to the timer, which frees them all on one CPU. Safe above a step that is not,"
+            " which counts for nothing in the headroom:"
+        )
         yield Bullets(tuple(said))
 
 
@@ -237,7 +253,8 @@ def _reading(horizon_s: float) -> Iterator[str]:
         f" safe: the same bursts, more often. Tested were factors of 2 from x{factor(LADDER[0]):g} to"
         f" x{factor(LADDER[-1]):g}, as far as bursts stay {column(PERIOD).low:g} µs apart, then the octave in which"
         f" the line turns unsafe, in steps of {TOLERANCE:.0%}, which is the tolerance. An unsafe band narrower than an"
-        " octave between safe rates may be missed. Below x1 the load must shrink."
+        " octave between safe rates may be missed. Below x1 the load must shrink; where steps above an"
+        " unsafe one are safe, less load is not always safer."
     )
     yield (
         "The achieved rate is half of the maps and unmaps that came about: a CPU that waits for the lock or flushes for"

@@ -38,13 +38,14 @@ def lockups_per_year(host: HostClass, line: Line) -> Expectation:
 
 @dataclass(frozen=True)
 class Totals:
-    """Of the fleet on one side of the fix: machines that do not lock up, that do, whose run failed; lockups a year;
-    memory of all machines at its peak, in bytes."""
+    """Of the fleet on one side of the fix: machines that do not lock up, that do, whose run failed; lockups a year, and
+    how many machines expect one an hour and more; memory of all machines at its peak, in bytes."""
 
     safe: int
     locked: int
     failed: int
     lockups_per_year: Expectation
+    hourly: int
     memory_peak_bytes: int
 
 
@@ -60,5 +61,6 @@ def totals(findings: Sequence[Findings], after: bool) -> Totals:
         machines[False],
         sum(host.count for host, line in sides if line.verdict == FAILED),
         sum((lockups_per_year(host, line) for host, line in sides), Expectation()),
+        sum(host.count for host, line in sides if host.scenario["domains"] * (line.row[HAZARD] or 0.0) >= 1.0),
         sum(host.count * (line.row["memory_peak_bytes"] or 0) for host, line in sides),
     )

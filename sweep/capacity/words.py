@@ -14,14 +14,15 @@ VERDICTS = {"ok": "safe", "chained": "safe, chains", LOCKED: "locks up", FAILED:
 
 
 def headroom(line: Line) -> str:
-    """'x2.8 (unsafe at x3.1)', 'no unsafe rate up to x16', 'none (unsafe at x0.125)' or 'unknown'."""
+    """'x2.8 (unsafe at x3.1)', 'no unsafe rate up to x16', 'none (unsafe at x0.125, safe at x0.5)' or 'unknown'."""
     found = line.headroom
     if line.verdict == FAILED:
         return "unknown"
     if found.unsafe is None:
         return f"no unsafe rate up to x{found.most:.3g}"
     if found.safe is None:
-        return f"none (unsafe at x{found.unsafe:.3g})"
+        above = f", safe at {bands(found)}" if found.bands else ""
+        return f"none (unsafe at x{found.unsafe:.3g}{above})"
     return f"x{found.safe:.3g} (unsafe at x{found.unsafe:.3g})"
 
 

@@ -21,8 +21,8 @@ class LocalStorage:
 
     @classmethod
     def at(cls, path: str) -> LocalStorage:
-        """The folder ``path``, from the current folder where it is relative."""
-        return cls(os.path.abspath(path))
+        """The folder ``path``, from the current folder where it is relative; ~ is the user's own."""
+        return cls(os.path.abspath(os.path.expanduser(path)))
 
     def write(self, name: str, data: bytes) -> None:
         """Beside under a name of its own, to the disk, then renamed: a file of that name is always whole."""

@@ -1,4 +1,4 @@
-"""Why points run again: what of their key is not as it was when the sweep of this name last ended.
+"""Why points run: what of their key is not as it was when the sweep of this name last ended.
 
 The store keeps, for each name of a sweep, where its last table is, and the model and policies it was made with.
 """
@@ -36,7 +36,10 @@ def remember(storage: Storage, sweep: str, folder: Storage, policies: Mapping[st
 
 
 def explain(storage: Storage, sweep: str, plan: Plan, missing: np.ndarray) -> str:
-    """'62 new, 6 re-run: rb_visit_ns changed', of the row numbers ``missing``; '' where nothing is known."""
+    """'beside the last run of NAME: 62 not in it, 6 with another rb_visit_ns', of the row numbers ``missing``.
+
+    '' where nothing is known. It compares, and does not say that any of them ever ran.
+    """
     if not len(missing) or len(plan) > MOST_ROWS:
         return ""
     try:
@@ -46,7 +49,7 @@ def explain(storage: Storage, sweep: str, plan: Plan, missing: np.ndarray) -> st
     now = _frame(plan.rows(missing), plan.ids(missing))
     reasons = Counter[str]()
     same = now["key"].is_in(before["key"].implode())
-    lost = "lost from the store" if version == MODEL_VERSION else f"model version {version} -> {MODEL_VERSION}"
+    lost = "lost from the store" if version == MODEL_VERSION else f"of model version {version}, now {MODEL_VERSION}"
     reasons[lost] = int(same.sum())
     now = now.filter(~same)
     named = now.join(before, on="id", suffix=" before", maintain_order="left")
@@ -59,8 +62,9 @@ def explain(storage: Storage, sweep: str, plan: Plan, missing: np.ndarray) -> st
         rest = [name for name in COLUMNS if name not in other]
         moved = now.join(gone.unique(rest, keep="first", maintain_order=True), on=rest, suffix=" before")
         reasons.update(_changes(moved.with_columns(pl.col(rest).name.suffix(" before"))))
-    told = [f"{count} re-run: {reason}" for reason, count in reasons.most_common() if count]
-    return ", ".join([f"{len(missing) - reasons.total()} new", *told])
+    new = len(missing) - reasons.total()
+    told = [f"{count} {reason}" for reason, count in [("not in it", new), *reasons.most_common()] if count]
+    return f"beside the last run of {sweep}: {', '.join(told)}"
 
 
 def _changes(both: pl.DataFrame) -> Counter[str]:
@@ -72,7 +76,7 @@ def _changes(both: pl.DataFrame) -> Counter[str]:
         # what follows is no reason: a depot from its policy and the CPUs, the active ones from all
         names = [name for name in names if name not in DEPOT] or names
         names = [name for name in names if name != "active_cpus"] if "cpus" in names else names
-        counts[f"{', '.join(names)} changed"] += 1
+        counts[f"with another {' and '.join(names)}"] += 1
     return counts
 
 

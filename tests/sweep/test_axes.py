@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.axes import axis_values
+from sweep.axes import axis_length, axis_values
 from workers.schema import ScenarioError
 
 
@@ -20,7 +21,7 @@ from workers.schema import ScenarioError
         ("host", ["low"], ["low"]),
         ("cpus", {"start": 8, "stop": 512, "scale": "log2"}, [8, 16, 32, 64, 128, 256, 512]),
         ("cpus", {"start": 8, "stop": 500, "scale": "log2"}, [8, 16, 32, 64, 128, 256]),
-        ("cpus", {"start": 1, "stop": 4, "num": 7, "scale": "linear"}, [1, 2, 3, 4]),
+        ("cpus", {"start": 1, "stop": 4, "num": 4, "scale": "linear"}, [1, 2, 3, 4]),
         ("unmap_rate_per_s", {"start": 1e3, "stop": 1e6, "num": 4, "scale": "log"}, [1e3, 1e4, 1e5, 1e6]),
         ("rb_visit_ns", {"start": 0, "stop": 1, "num": 3}, [0.0, 0.5, 1.0]),
     ],
@@ -43,6 +44,8 @@ def test_values(name: str, said: object, values: list[object]) -> None:
         ("cpus", {"start": 8, "stop": 16, "step": 2}, "grid.cpus.step: unknown key"),
         ("cpus", {"start": 8, "stop": 16}, "grid.cpus.num: None was given"),
         ("cpus", {"start": 8, "stop": 16, "num": 0}, "grid.cpus.num: 0 was given"),
+        ("cpus", {"start": 4, "stop": 5, "num": 5}, "4 was given twice; the values of an axis must differ; num 5"),
+        ("rb_visit_ns", {"start": 1, "stop": 1.0000001, "num": 2}, "1.0 was given twice; the values of an axis must"),
         ("cpus", {"start": 8, "num": 2}, "grid.cpus.stop: None was given"),
         ("cpus", {"start": 16, "stop": 8, "num": 2}, "grid.cpus: start 16 and stop 8"),
         ("cpus", {"start": 0, "stop": 8, "num": 2, "scale": "log"}, "a start above 0"),
@@ -56,9 +59,15 @@ def test_refusals(name: str, said: object, told: str) -> None:
 
 
 @given(st.integers(1, 512), st.integers(0, 3584), st.integers(1, 40), st.sampled_from(["linear", "log"]))
-def test_a_spec_stays_between_its_ends_and_never_repeats(start: int, span: int, num: int, scale: str) -> None:
-    values = axis_values("cpus", {"start": start, "stop": start + span, "num": num, "scale": scale})
+def test_a_spec_has_num_values_between_its_ends_or_is_refused(start: int, span: int, num: int, scale: str) -> None:
+    said = {"start": start, "stop": start + span, "num": num, "scale": scale}
+    spaced = np.linspace(start, start + span, num) if scale == "linear" else np.geomspace(start, start + span, num)
+    if len({round(value) for value in spaced}) < num:
+        with pytest.raises(ScenarioError, match="was given twice"):
+            axis_values("cpus", said)
+        return
+    values = axis_values("cpus", said)
     assert values[0] == start
     assert values == sorted(set(values))
-    assert len(values) <= num
+    assert len(values) == num == axis_length(said)
     assert num == 1 or values[-1] == start + span

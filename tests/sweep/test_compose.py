@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,18 @@ def test_an_axis_changes_its_kind() -> None:
     assert grid("+grid=large", "grid.unmap_rate_per_s=[5]")["unmap_rate_per_s"] == [5]
     assert grid("+grid=large", "grid.unmap_rate_per_s=5")["unmap_rate_per_s"] == 5
     assert grid("+grid=large", "grid.unmap_rate_per_s.num=2")["unmap_rate_per_s"]["num"] == 2
+
+
+def test_an_axis_is_emptied_or_given_anew() -> None:
+    assert grid("~grid.cpus")["cpus"] is None
+    spec = {"start": 1, "stop": 10, "num": 2}
+    assert grid("+grid.cpus={start:1,stop:10,num:2}")["cpus"] == spec
+    assert grid("++grid.cpus=[3]")["cpus"] == [3]
+
+
+def test_what_the_command_line_gave_is_kept_apart() -> None:
+    assert composed("host=high").overrides == ("host=high",)
+    assert composed("grid=smoke", "grid.cpus=[8]").overrides == ("+grid=smoke", "grid.cpus=[8]")
 
 
 def test_host_and_cluster_groups() -> None:
@@ -94,22 +107,35 @@ def test_a_file_of_ones_own_never_goes_unsaid(tmp_path: Path, name: str) -> None
         ("rb_vist_ns: 1\n", "host/box.yaml: rb_vist_ns is unknown"),
         ("a: [", "host/box.yaml: cannot be read as YAML"),
         ("- 1\n", "host/box.yaml: holds no keys"),
+        ("rb_visit_ns: abc\n", "host/box.yaml: rb_visit_ns: 'abc' was given; allowed is a number from 0 to 1e+09"),
+        ("rb_visit_ns: -3\n", "host/box.yaml: rb_visit_ns: -3 was given; allowed is a number from 0 to 1e+09"),
+        ("rb_visit_ns: \udcff\n", "host/box.yaml: is no UTF-8 text"),
     ],
 )
 def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "host").mkdir()
-    (tmp_path / "host" / "box.yaml").write_text(text)
+    (tmp_path / "host" / "box.yaml").write_bytes(text.encode(errors="surrogateescape"))
+    argv = ["--config-dir", str(tmp_path)]
     with pytest.raises(ScenarioError) as refusal:
-        compose(["--config-dir", str(tmp_path)])
+        compose([*argv, "host=box"])
     assert told in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    by_the_grid = composed(*argv, "grid.host=[box]")
+    with pytest.raises(ScenarioError, match=re.escape(told)):
+        plan_of(by_the_grid.config, by_the_grid.library)
+    other = composed(*argv, "host=high")  # which nobody's business it is
+    assert len(plan_of(other.config, other.library)) > 1
+    assert "box" in other.library.host
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
         (b"name: mine\ncpux: [8]\n", "grid/mine.yaml: cpux: unknown key; did you mean cpus?"),
-        (b"- 1\n", "grid/mine.yaml: Merge error"),
-        (b"name: \xff\n", "a configuration file is no UTF-8 text"),
+        (b"- 1\n", "grid/mine.yaml: holds no keys; allowed are lines of KEY: VALUE"),
+        (b"name: \xff\n", "grid/mine.yaml: is no UTF-8 text"),
+        (b"a: [\n", "grid/mine.yaml: cannot be read as YAML"),
+        (b"defaults: [other]\n", "defaults: 'other' was given; there is no file grid/other.yaml"),
     ],
 )
 def test_a_bad_grid_of_ones_own(tmp_path: Path, content: bytes, told: str) -> None:
@@ -137,7 +163,10 @@ def test_points_of_a_grid_from_the_command_line() -> None:
         (["cluster.cpus=abc"], "cluster.cpus: Value 'abc'"),
         (["host.rb_visit_ns=abc"], "host.rb_visit_ns: Value 'abc'"),
         (["grid.cpus=[8"], "'grid.cpus=[8' was given; it cannot be read"),
-        (["grid.cpus=8,16"], "grid.cpus=8,16"),
+        (["grid.cpus=8,16"], "grid.cpus: '8,16' was given; a list stands in brackets: grid.cpus=[8,16]"),
+        (["~grid.cpsu"], "grid.cpsu: unknown key; did you mean cpus?"),
+        (["+grid=ünï"], "grid: 'ünï' was given; allowed are ci, incidents, large, small, smoke"),
+        (["dry_run=true", "point=x"], "dry_run: given beside point"),
         (["--multirun"], "--multirun: a sweep expands its grid itself"),
         (["hydra.mode=MULTIRUN"], "a sweep expands its grid itself"),
         (["--foo"], "unrecognized arguments: --foo"),

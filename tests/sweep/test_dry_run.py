@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sweep.plan
 from sweep import dry_run as dry
 from sweep.compose import compose
 from sweep.dry_run import Size, dry_run, to_run
@@ -100,6 +101,25 @@ def test_the_sample_has_the_costs_of_the_plan(monkeypatch: pytest.MonkeyPatch) -
     every = estimate_seconds(plan.rows(np.arange(ROWS)))
     assert every[found.sample].mean() == pytest.approx(every.mean(), rel=0.02)
     assert found.estimated_s == pytest.approx(every.sum())
+
+
+def test_of_a_large_plan_a_part_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = composed()
+    plan = plan_of(config.config, config.library)
+    whole = to_run(plan, Store(open_storage("store", "store")), 1)
+    asked: list[int] = []
+    rows = type(plan).rows
+    monkeypatch.setattr(type(plan), "rows", lambda self, numbers: asked.extend(numbers.tolist()) or rows(self, numbers))
+    for module in (dry, sweep.plan):
+        monkeypatch.setattr(module, "WINDOW_ROWS", 32)
+    monkeypatch.setattr(dry, "MOST_WINDOWS", 12)
+    found = to_run(plan, Store(open_storage("store", "store")), 1)
+    assert len(set(asked)) <= 12 * 32 + dry.SAMPLE_ROWS < ROWS
+    assert (found.rows, found.counted, whole.counted) == (ROWS, False, True)
+    assert found.estimated_s == pytest.approx(whole.estimated_s, rel=0.1)
+    assert dried(capsys)["points"] == f"{ROWS} (about 0 in the store, about {ROWS} to run)"
 
 
 def test_a_dear_sample_runs_a_part_of_each_horizon_and_then_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:

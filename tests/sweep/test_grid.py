@@ -159,6 +159,30 @@ def test_a_hundred_million_rows_and_no_more() -> None:
         expand(GridConfig(**LOAD | axes | {"seed": [1, 2, 3, 4, 5, 6]}), {}, {}, LIBRARY)
 
 
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"seed": {"start": 0, "stop": 999_999, "num": 1_000_000}, "in_flight": {"start": 9, "stop": 9008, "num": 9000}},
+        {"points": [{"seed": {"start": 0, "stop": 999_999, "num": 1_000_000}, "cpus": list(range(1, 201))}]},
+    ],
+)
+def test_too_many_are_refused_before_they_are_worked_out(grid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any) -> None:
+        raise AssertionError("a value was worked out")
+
+    monkeypatch.setattr("sweep.grid.axis_values", never)
+    with pytest.raises(ScenarioError, match=r"grid: 9,000,000,000 scen|grid: 200,000,000 scen"):
+        expand(GridConfig(**grid), {}, {}, LIBRARY)
+
+
+def test_too_many_of_a_spec_without_num() -> None:
+    doubled = {"start": 1, "stop": 2**25, "scale": "log2"}
+    grid = LOAD | {"burst_period_us": doubled, "exposure_s": doubled}
+    grid |= {"seed": {"start": 0, "stop": 199_999, "num": 200_000}}
+    with pytest.raises(ScenarioError, match="allowed are at most 100,000,000"):
+        expand(GridConfig(**grid), {}, {}, LIBRARY)
+
+
 def test_a_hundred_thousand_rows() -> None:
     rows = table(
         **LOAD

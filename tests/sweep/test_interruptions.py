@@ -100,6 +100,19 @@ def test_a_signal_to_a_driver_with_a_ray_of_its_own(number: signal.Signals, tmp_
     assert (tmp_path / "out" / "results.parquet").read_bytes() == table
 
 
+@pytest.mark.parametrize("ahead", [5, 0])
+def test_two_at_once_into_one_folder(ahead: int, tmp_path: Path, table: bytes) -> None:
+    first = start(tmp_path, "executor=inline")
+    wait_for(lambda: chunks(tmp_path) >= ahead)
+    second = start(tmp_path, "executor=inline")
+    said = {process.pid: process.communicate(timeout=120)[1] for process in (first, second)}
+    (won, lost) = sorted((first, second), key=lambda process: process.returncode)
+    assert (won.returncode, lost.returncode) == (0, 2), said
+    told = said[lost.pid].splitlines()[-1]
+    assert told.startswith(f"sweep: output: another sweep is writing {tmp_path / 'out'}: process {won.pid} on ")
+    assert (tmp_path / "out" / "results.parquet").read_bytes() == table
+
+
 @pytest.fixture(scope="module")
 def dying() -> Iterator[Any]:
     """A cluster's head without CPUs, for nodes that come and go, each a raylet of its own on this machine.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from sweep import output
 from sweep.storage import open_storage
+from sweep.storage.local import LocalStorage
 from workers.schema import ScenarioError
 
 
@@ -40,7 +42,43 @@ def test_whose_folder_it_is(tmp_path: Path) -> None:
     output.refuse_foreign(folder, "key")
     (tmp_path / output.MANIFEST).write_text(json.dumps({"sweep_key": "key"}))
     output.refuse_foreign(folder, "key")
-    for text in ('{"sweep_key": "other"}', "[]", "no json", '{"a": 1}'):
-        (tmp_path / output.MANIFEST).write_text(text)
-        with pytest.raises(ScenarioError, match="something else than this sweep"):
+    for text, why in (
+        ('{"sweep_key": "other"}', "its manifest.json is of another sweep"),
+        ("[]", "its manifest.json has no sweep_key"),
+        ('{"a": 1}', "its manifest.json has no sweep_key"),
+        ("no json", "its manifest.json is damaged: no JSON"),
+        (None, "it has no manifest.json"),
+    ):
+        (tmp_path / output.MANIFEST).write_text(text or "")
+        if text is None:
+            (tmp_path / output.MANIFEST).rename(tmp_path / "mine.txt")
+        with pytest.raises(ScenarioError, match=f"something else than this sweep: {why}"):
             output.refuse_foreign(folder, "key")
+
+
+def test_what_a_killed_start_leaves_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / output.STATUS).write_text("{}")
+    (tmp_path / "0123.part").write_text("{")
+    output.refuse_foreign(open_storage(str(tmp_path)), "key")
+
+
+@pytest.mark.parametrize(
+    ("folder", "store", "named", "fits"),
+    [
+        ("out", "store", True, True),
+        ("out", "out-store", True, True),
+        ("x", "x", True, False),
+        ("x", "x", False, False),
+        ("x/out", "x", True, False),
+        ("link/out", "x", True, False),
+        ("x", "x/store", True, False),
+        (".", "results/store", False, True),
+    ],
+)
+def test_folder_and_store_apart(
+    folder: str, store: str, named: bool, fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("x")
+    with contextlib.nullcontext() if fits else pytest.raises(ScenarioError, match="two folders, none in the other"):
+        output.refuse_nested(LocalStorage.at(folder), LocalStorage.at(store), named)

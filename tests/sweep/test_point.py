@@ -33,7 +33,7 @@ def series(scenario: Columns) -> Columns:
 def pointed(*argv: str) -> int:
     composed = compose(list(argv))
     assert composed is not None
-    return run_point(composed.config, composed.library, standin.simulate, series)
+    return run_point(composed.config, composed.library, standin.simulate, series, composed.overrides)
 
 
 def swept(*argv: str) -> None:
@@ -120,4 +120,30 @@ def test_no_such_scenario(argv: tuple[str, ...]) -> None:
     for wanted in ("nobody", "0" * 32):
         with pytest.raises(ScenarioError, match=f"point: '{wanted}' was given; .* holds no scenario of that id"):
             pointed(*argv, f"point={wanted}")
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_of_a_results_folder_with_the_sweep_s_own_settings() -> None:
+    swept("output=out", "host=high")
+    assert pointed(*SMOKE, "host=high", f"point={pl.read_parquet('out/results.parquet')['id'][0]}", "output=out") == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("output=out", "host=high"), "point: host=high was given, but .*/out holds other scenarios"),
+        (("output=out", "+grid=smoke", "grid.cpus=[5]"), r"point: \+grid=smoke grid.cpus=\[5\] was given, but"),
+        (("output=out", "points=p.csv"), "point: points='p.csv' was given, but"),
+        (("output=uot",), r"output: .*/uot holds no results.parquet of a sweep; allowed is .*\+grid=NAME"),
+        (("output=uot", "host=high"), "output: .*/uot holds no results.parquet"),
+        (("output=out", "dry_run=true"), "dry_run: given beside point"),
+    ],
+)
+def test_nothing_that_was_given_goes_unheeded(argv: tuple[str, ...], told: str) -> None:
+    swept("output=out")
+    Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na,8,4,1000,16\n")
+    name = pl.read_parquet("out/results.parquet")["id"][0]
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(ScenarioError, match=told):
+        pointed(f"point={name}", *argv)
     assert sorted(Path().rglob("*")) == before

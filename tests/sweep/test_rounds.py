@@ -123,6 +123,22 @@ def test_what_a_full_sweep_has_done_is_not_run_again() -> None:
     assert model.rows == 0
 
 
+@pytest.mark.parametrize("mode", ["mode=full", "mode=refine"])
+def test_lockups_of_re_used_rows_are_counted_at_the_end(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        swept(Model(stop_after=1), mode, "output=out", "grid.seed=[0,1]")  # a part is in the store
+    for _ in ("a part of it", "all of it"):
+        capsys.readouterr()
+        assert swept(Model(), mode, "output=out", "grid.seed=[0,1]") == 0
+        (last,) = (line for line in capsys.readouterr().err.splitlines() if " scenarios in " in line)
+        table = pl.read_parquet("out/results.parquet").filter(cell="run")
+        locked = table.filter(verdict="soft_lockup").height
+        assert manifest("out")["reused"] > 0
+        assert last.startswith(f"{table.height} of {table.height} scenarios in ")
+        assert last.endswith(f", {manifest('out')['reused']} re-used, {locked} lock up")
+    assert manifest("out")["reused"] == table.height
+
+
 def test_rounds_that_the_store_loses_meanwhile_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     lost: list[str] = []
 

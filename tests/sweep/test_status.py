@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from sweep.progress import Progress
-from sweep.status import OLD_S, STATUS, Heart, main, read, text
+from sweep.status import GONE, OLD_S, STATUS, Heart, main, read, refuse_running, standing_of, text
 from sweep.storage import open_storage
 from sweep.storage.local import LocalStorage
+from workers.schema import ScenarioError
 
-COUNTS = Progress(None).snapshot() | {"total": 100, "done": 40, "rate_per_s": 2.5, "left_s": 24.0, "lockups": 3}
+COUNTS = Progress(None).snapshot() | {"total": 100, "done": 40, "work": 0.5, "left_s": 24.0, "lockups": 3}
 
 
 def said(**changes: Any) -> dict[str, Any]:
@@ -33,11 +34,11 @@ def gone() -> int:
 
 def test_a_running_sweep_from_another_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heart = Heart(open_storage(str(tmp_path)), lambda: COUNTS)
-    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path)]) == 3
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("running, started 20")
     assert f"(process {os.getpid()})" in first
-    assert second == "40/100 scenarios (40%), 2.5/s, 24 s left, 3 lock up"
+    assert second == "40/100 scenarios, 50% of the work, 24 s left, 3 lock up"
     assert third == "last heartbeat 0 s ago"
     heart.stop("complete")
     assert main([str(tmp_path)]) == 0
@@ -69,10 +70,85 @@ def test_a_disk_that_is_full_stops_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_an_old_heartbeat() -> None:
     now = 1000.0 + OLD_S + 1
-    assert text(said(pid=gone()), now).splitlines()[2] == "last heartbeat 31 s ago; the process is gone"
-    assert text(said(), now).endswith("31 s ago; the process is there, but stands still")
-    assert text(said(host="elsewhere"), now).endswith("31 s ago; the sweep may be gone: look at elsewhere")
-    assert text(said(pid=gone()), 1001.0).endswith("last heartbeat 1 s ago")
+    lines = text(said(), now).splitlines()
+    assert lines[0].startswith("no heartbeat for 31 s, started 1970")
+    assert lines[2] == "last heartbeat 31 s ago; the process is there, but stands still"
+    assert text(said(host="elsewhere"), now).endswith("31 s ago; it may be gone: look at elsewhere")
+    assert text(said(host="elsewhere"), 1001.0).startswith("running, ")
+
+
+def test_one_that_was_killed_is_told_at_once() -> None:
+    assert standing_of(said(pid=gone()), 1001.0) == GONE
+    lines = text(said(pid=gone()), 1001.0).splitlines()
+    assert lines[0].startswith("interrupted, its process is gone; the same command goes on, started 1970")
+    assert lines[1].startswith("40 of 100 scenarios in ")
+
+
+def test_a_zombie_is_gone() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
+    assert standing_of(said(pid=process.pid), 1001.0) == GONE
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, 3),
+        ({"heartbeat": 1000.0}, 4),
+        ({"state": "complete"}, 0),
+        ({"state": "failed points"}, 1),
+        ({"state": "interrupted"}, 4),
+        ({"state": "stopped by an error"}, 4),
+    ],
+)
+def test_exit_codes_for_a_script(changes: dict[str, Any], code: int, tmp_path: Path) -> None:
+    (tmp_path / STATUS).write_text(json.dumps(said(**{"heartbeat": time.time()} | changes)))
+    assert main([str(tmp_path)]) == code
+
+
+def test_a_folder_that_another_sweep_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, other = open_storage(str(tmp_path)), os.getppid()
+
+    def write(**changes: Any) -> None:
+        (tmp_path / STATUS).write_text(json.dumps(said(**{"heartbeat": time.time(), "pid": other} | changes)))
+
+    refuse_running(folder)  # none yet
+    for changes in ({}, {"host": "elsewhere"}, {"host": "elsewhere", "pid": os.getpid()}):
+        write(**changes)
+        monkeypatch.setattr(time, "sleep", lambda _, changes=changes: write(**changes))  # it beats meanwhile
+        with pytest.raises(ScenarioError, match=r"output: another sweep is writing .*: process \d+ on .*, last heart"):
+            refuse_running(folder)
+    old = time.time() - OLD_S - 1
+    ahead = time.time() + 3600
+    for changes in (
+        {"pid": gone()},
+        {"pid": os.getpid()},  # a container's earlier life
+        {"state": "interrupted"},
+        {"heartbeat": old},
+        {"host": "elsewhere", "heartbeat": old},
+        {"host": "elsewhere", "heartbeat": ahead},
+    ):
+        write(**changes)
+        refuse_running(folder)
+    (tmp_path / STATUS).write_text("{}")
+    refuse_running(folder)
+
+
+def test_a_driver_that_was_lost_on_another_machine_is_waited_for_and_then_blocks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = time.time() - 20
+    (tmp_path / STATUS).write_text(json.dumps(said(host="elsewhere", heartbeat=last)))
+    waited_s: list[float] = []
+
+    def later(seconds: float) -> None:
+        waited_s.append(seconds)
+        monkeypatch.setattr(time, "time", lambda: last + 20 + sum(waited_s))
+
+    monkeypatch.setattr(time, "sleep", later)
+    refuse_running(open_storage(str(tmp_path)))
+    assert OLD_S - 20 < sum(waited_s) < OLD_S - 20 + 3
 
 
 def test_what_it_ended_with() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from sweep.report.answers.loads import CUT
 from workers.jiffies import rearm_period_ms
 from workers.results import SOFT_LOCKUP_MS
 
@@ -41,7 +42,7 @@ def limits(table: pl.LazyFrame) -> pl.DataFrame:
             pl.col("verdict").is_in(["chained", "soft_lockup"]).sum().cast(pl.Int64).alias("outlast"),
             pl.col("rcu_stall").sum().cast(pl.Int64),
             pl.col("hard_lockup").sum().cast(pl.Int64),
-            (stay_ms >= 900 * pl.col("horizon_s")).sum().cast(pl.Int64).alias("cut"),
+            CUT.sum().cast(pl.Int64).alias("cut"),
         )
         .sort("policy", "iova_pages")
         .collect()

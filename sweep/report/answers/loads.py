@@ -18,14 +18,23 @@ MAX_TICKS = 24
 """Values of an axis that a map shows; where more occur they are put to the nearest of a regular scale."""
 
 
+SAFE = pl.col("verdict") != "soft_lockup"
+EXPECT = pl.col("soft_lockup_hazard_per_hour") * pl.col("exposure_s") >= 3600.0
+"""At least one soft lockup within the exposure, on average; the verdict asks whether one is more likely than not."""
+
+CUT = pl.col("softirq_residency_max_ms") >= 900.0 * pl.col("horizon_s")
+"""A stay of nine tenths of the run: no column says whether it had ended."""
+
+
 def by_load(table: pl.LazyFrame) -> pl.DataFrame:
     """The loads of ``Results.table``, sorted by policy, size, CPUs and rate; the worst over everything else.
 
     Columns beside policy, iova_pages, size_row and size_order (``sweep.aggregate.size_rows``), cpus, unmap_rate_per_s,
     cell_cpus and cell_rate (where a map puts it): how many rows there are (scenarios), were not run for sure
     (implied), have no verdict (undecided; of these failed), are outside the range checked (unchecked), locked and
-    chained; the lowest rate achieved by an active CPU (achieved_per_s); the most of each figure of MOST; the least
-    and most ticks a second (hz_low, hz_high) and virtual seconds of a run (horizon_low_s, horizon_high_s).
+    chained; of those that count as safe, how many EXPECT a lockup (expecting) or are CUT (cut); the lowest rate
+    achieved by an active CPU (achieved_per_s); the most of each figure of MOST; the least and most ticks a second
+    (hz_low, hz_high) and virtual seconds of a run (horizon_low_s, horizon_high_s).
     """
     reduced = (
         table.group_by("policy", "iova_pages", "cpus", RATE)
@@ -37,6 +46,8 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
             (~pl.col("checked")).sum().cast(pl.Int64).alias("unchecked"),
             (pl.col("verdict") == "soft_lockup").sum().cast(pl.Int64).alias("locked"),
             (pl.col("verdict") == "chained").sum().cast(pl.Int64).alias("chained"),
+            (SAFE & EXPECT).sum().cast(pl.Int64).alias("expecting"),
+            (SAFE & CUT).sum().cast(pl.Int64).alias("cut"),
             (pl.col("ops_completed") / 2 / pl.col("horizon_s") / pl.col("active_cpus")).min().alias("achieved_per_s"),
             *(pl.col(name).max() for name in MOST),
             pl.col("hz").min().alias("hz_low"),
@@ -87,7 +98,7 @@ def verdict() -> pl.Expr:
     )  # fmt: skip
 
 
-COUNTS = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained")
+COUNTS = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained", "expecting", "cut")
 """Columns of which groups of loads have the sum."""
 
 

@@ -1,8 +1,9 @@
 """The highest safe unmap rate of each machine size, IOVA size and policy.
 
 Safe is what does not end in a soft lockup: chained counts as safe, as it does in the map and the closing table, and
-is counted beside. A rate is safe where every row at it and at every lower rate of its line is; a row without a verdict
-(failed, or unknown to a refined sweep) is not taken as safe, an implied verdict is and is marked.
+is counted beside, as are those that all the same expect a lockup. A rate is safe where every row at it and at every
+lower rate of its line is; a row without a verdict (failed, or unknown to a refined sweep) is not taken as safe, an
+implied verdict is and is marked.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import polars as pl
 from sweep.config import RATE
 
 LINE = ("policy", "size_order", "size_row", "cell_cpus")
+COUNTED = ("chained", "implied", "expecting", "cut")
 
 
 def safe_rates(loads: pl.DataFrame, line: tuple[str, ...] = LINE) -> pl.DataFrame:
@@ -20,13 +22,13 @@ def safe_rates(loads: pl.DataFrame, line: tuple[str, ...] = LINE) -> pl.DataFram
     Columns: those of ``line``; ``safe_per_s``, null where the lowest rate is not safe; ``stop_per_s``, the first rate
     that is not, null where all are; ``stop`` ("", "locked" or "undecided"); ``top_per_s``, the highest rate there is;
     ``achieved_per_s``, the lowest that an active CPU achieved at the safe rate; ``bands``, the safe ranges above the
-    stop as [lowest, highest] rates; of the rows up to the safe rate how many are ``chained`` and ``implied``;
+    stop as [lowest, highest] rates; of the rows up to the safe rate how many are of each of COUNTED;
     ``memory_peak_bytes``, the most of the line.
     """
     by_rate = (
         loads.group_by(*line, RATE)
         .agg(
-            *(pl.col(name).sum() for name in ("locked", "undecided", "chained", "implied")),
+            *(pl.col(name).sum() for name in ("locked", "undecided", *COUNTED)),
             pl.col("achieved_per_s").min(),
             pl.col("memory_peak_bytes").max(),
         )
@@ -43,7 +45,7 @@ def safe_rates(loads: pl.DataFrame, line: tuple[str, ...] = LINE) -> pl.DataFram
             pl.col("locked").filter(~pl.col("safe")).first().alias("stop_locked"),
             pl.col(RATE).max().alias("top_per_s"),
             pl.col("achieved_per_s").filter("counts").last(),
-            *(pl.col(name).filter("counts").sum() for name in ("chained", "implied")),
+            *(pl.col(name).filter("counts").sum() for name in COUNTED),
             pl.col("memory_peak_bytes").max(),
         )
     )

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from sweep.document import Block, Column, Section, Table
-from sweep.report.answers.safe_rate import safe_rates
+from sweep.report.answers.safe_rate import COUNTED, safe_rates
 from sweep.report.answers.words import listed, mib, si
 from sweep.report.view import View
 
@@ -20,6 +20,11 @@ DEFINITION = (
     " does not name. Scenarios that only chain count as safe; chain says how many up to the safe rate do. Rates"
     " are nominal unmaps/s of each active CPU; achieved is what the slowest scenario at that rate came to. Peak memory"
     " is the most of the line at any rate."
+)
+EXPECTING = (
+    "! and expect a lockup: of the scenarios that count as safe, as a soft lockup within exposure_s is less likely than"
+    " not, those that expect one or more on average: in a part of what the few seconds run leave possible stays hardly"
+    " end, and there it locks up again and again."
 )
 
 
@@ -72,7 +77,7 @@ def _merged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             first[name] |= {
                 "achieved_per_s": min(achieved, default=None),
                 "memory_peak_bytes": max(memory, default=None),
-                **{key: sum(side[key] for side in sides) for key in ("chained", "implied")},
+                **{key: sum(side[key] for side in sides) for key in COUNTED},
             }
         out.append(first)
     return out
@@ -83,13 +88,16 @@ def _table(view: View, rows: list[dict[str, Any]], title: str) -> Table:
     for name in view.shown:
         columns += [Column(f"{view.side(name)}, unmaps/s", True), Column("achieved", True)]
     ratio = len(view.shown) == 2
-    columns += [Column("ratio", True)] * ratio + [Column("chain", True), Column("peak memory, MiB", True)]
+    doubt = _doubtful(view, rows)
+    columns += [Column("ratio", True)] * ratio + [Column("chain", True)] + [Column("expect a lockup", True)] * doubt
+    columns.append(Column("peak memory, MiB", True))
     bands = any(row[name]["bands"] for row in rows for name in view.shown if name in row)
     columns += [Column("safe again at")] * bands
-    return Table(title, tuple(columns), tuple(_cells(view, row, ratio, bands) for row in rows), _note(view, rows))
+    cells = tuple(_cells(view, row, ratio, doubt, bands) for row in rows)
+    return Table(title, tuple(columns), cells, _note(view, rows))
 
 
-def _cells(view: View, row: dict[str, Any], ratio: bool, bands: bool) -> tuple[str, ...]:
+def _cells(view: View, row: dict[str, Any], ratio: bool, doubt: bool, bands: bool) -> tuple[str, ...]:
     sides = [row.get(name) for name in view.shown]
     low, high = row["cpus"]
     cells = [row["size"], f"{low:g}" if low == high else f"{low:g} to {high:g}"]
@@ -98,7 +106,8 @@ def _cells(view: View, row: dict[str, Any], ratio: bool, bands: bool) -> tuple[s
         cells += [safe_text(side), "–" if achieved is None else si(achieved)]
     if ratio:
         cells.append(ratio_text(*sides))
-    cells.append(" → ".join(f"{side['chained']:,}" if side else "–" for side in sides))
+    for name in ("chained", "expecting")[: 1 + doubt]:
+        cells.append(" → ".join(f"{side[name]:,}" if side else "–" for side in sides))
     cells.append(" → ".join(mib(side and side["memory_peak_bytes"]) for side in sides))
     cells += ["; ".join(filter(None, map(_bands_text, view.shown, sides)))] * bands
     return tuple(cells)
@@ -109,7 +118,7 @@ def safe_text(side: dict[str, Any] | None) -> str:
     if side is None:
         return "not run"
     safe, stop = side["safe_per_s"], side["stop_per_s"]
-    mark = "*" if side["implied"] else ""
+    mark = "*" * bool(side["implied"]) + "!" * bool(side["expecting"])
     if side["stop"] == "":
         return f"no unsafe cell up to {si(safe)}{mark}"
     reason = f" ({si(stop)} not known)" if side["stop"] == "undecided" else ""
@@ -139,7 +148,10 @@ def _bands_text(policy: str, side: dict[str, Any] | None) -> str:
 
 def _note(view: View, rows: list[dict[str, Any]]) -> str:
     sides = [row[name] for row in rows for name in view.shown if name in row]
+    cut = sum(s["cut"] for s in sides)
     extra = [
+        EXPECTING if _doubtful(view, rows) else "",
+        f"Up to the safe rates {cut:,} had a stay of nine tenths of the run, which may have gone on." if cut else "",
         "* verdicts implied by the refinement, not run, are among them." if any(s["implied"] for s in sides) else "",
         "Safe again at: rates above a lockup at which nothing locked up; they do not count."
         if any(s["bands"] for s in sides)
@@ -150,6 +162,10 @@ def _note(view: View, rows: list[dict[str, Any]]) -> str:
     ]
     over = f" Not named: {listed(list(view.hidden))}." if view.hidden else ""
     return " ".join(filter(None, [DEFINITION + over + view.rounded, *extra]))
+
+
+def _doubtful(view: View, rows: list[dict[str, Any]]) -> bool:
+    return any(row[name]["expecting"] for row in rows for name in view.shown if name in row)
 
 
 def _every_policy(view: View) -> Table:

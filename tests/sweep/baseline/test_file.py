@@ -77,6 +77,22 @@ def test_damage_is_one_sentence(old: str, new: str, tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"tolerance": {', '"tolerances": {', r"\(tolerance is missing in it, or in one of its lines\)"),
+        ('"lines": [', '"lines": [3, ', r"\(a value in it is of another kind than baseline=update writes\)"),
+        ('"hz": 250, ', '"hz": 250, "hurts": 250, ', r"\(hurts is no column of a scenario\)"),
+        ('"lines": [', '"lines": [,', r"\(it is no JSON from line \d+ on\)"),
+    ],
+)
+def test_damage_in_words(old: str, new: str, told: str, tmp_path: Path) -> None:
+    assert old in text(example())
+    (tmp_path / "ci.json").write_text(text(example()).replace(old, new, 1))
+    with pytest.raises(ScenarioError, match=told):
+        read(tmp_path / "ci.json")
+
+
 def test_bytes_that_are_no_text_and_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "ci.json"
     path.write_bytes(b"\xff\xfe")

@@ -93,14 +93,18 @@ def test_new_failures_are_a_move_and_known_ones_are_failures(capsys: pytest.Capt
     assert "nothing moved" in capsys.readouterr().out
 
 
-def test_an_update_keeps_the_tolerances_that_somebody_chose(here: Path) -> None:
+def test_an_update_keeps_the_tolerances_that_somebody_chose(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sweep_with(standin.simulate, "a", "baseline=update", "baselines=kept [1]") == 0
     path = here / "kept [1]" / "smoke.json"
     path.write_text(path.read_text().replace('"memory": 0.01', '"memory": 0.2'))
     assert sweep_with(standin.simulate, "b", "baseline=update", "baselines=kept [1]") == 0
     assert read(path).tolerance["memory"] == 0.2
     path.write_text("damaged")
+    capsys.readouterr()
     assert sweep_with(standin.simulate, "c", "baseline=update", "baselines=kept [1]") == 0
+    said = capsys.readouterr().out
+    assert " lines, in place of one that could not be read" in said
+    assert "(it is no JSON from line 1 on)" in said
     assert read(path).tolerance["memory"] == 0.01
 
 

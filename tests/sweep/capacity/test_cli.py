@@ -41,6 +41,12 @@ def test_a_fleet_becomes_a_table_and_files(capsys: pytest.CaptureFixture[str]) -
     assert "python -m sweep.capacity fleet.csv --inline" in Path("out/capacity.md").read_text()
 
 
+def test_quiet_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([fleet("web,5.15,16,8,1000,64,"), "--inline", "--output", "out", "--quiet"], LOCKS) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == (f"report: {Path('out/capacity.html').absolute()}\n", "")
+
+
 def test_again_it_runs_nothing_and_writes_the_same_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     argv = [fleet("web,5.15,16,8,1000,64,"), "--inline", "--output", "out"]
     assert main(argv, LOCKS) == 0
@@ -52,6 +58,18 @@ def test_again_it_runs_nothing_and_writes_the_same_bytes(capsys: pytest.CaptureF
     assert main(argv, refuses) == 0
     assert {name: Path("out", name).read_bytes() for name in FILES} == first
     assert "re-used" in capsys.readouterr().err
+
+
+def test_the_report_of_another_fleet_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    Path(fleet("web,5.15,16,8,1000,64,")).rename("a&b.csv")
+    argv = ["--inline", "--quiet", "--output", "out"]
+    assert main(["a&b.csv", *argv], LOCKS) == 0
+    before = {name: Path("out", name).read_bytes() for name in FILES}
+    fleet("db,5.15,16,8,1000,64,")
+    assert exit_code("sweep.capacity", lambda given: main(given, LOCKS), ["fleet.csv", *argv]) == 2
+    assert "out holds the report of a&b.csv, not of fleet.csv; give an empty" in capsys.readouterr().err
+    assert {name: Path("out", name).read_bytes() for name in FILES} == before
+    assert main(["a&b.csv", *argv], LOCKS) == 0  # the same one again
 
 
 def test_interrupted_it_goes_on_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +106,8 @@ def test_every_run_can_be_made_again_by_its_id(capsys: pytest.CaptureFixture[str
     assert {"web/now/x1", "web/patch/x1", "web/before/high costs"} <= set(ids)
     composed = compose(["points=out/runs.csv", "point=web/before/high costs", "output=again"])
     assert composed is not None
-    assert run_point(composed.config, composed.library, LOCKS, lambda columns: {"time_ms": columns["cpus"]}) == 0
+    series = {"simulate": LOCKS, "time_series": lambda columns: {"time_ms": columns["cpus"]}}
+    assert run_point(composed.config, composed.library, **series, overrides=composed.overrides) == 0
     assert "web/before/high costs" in capsys.readouterr().out
 
 

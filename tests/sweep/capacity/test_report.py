@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import polars as pl
 import pytest
 
+from sweep.capacity.figure import headroom
 from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Findings
 from sweep.capacity.table import table
-from sweep.capacity.totals import Expectation, lockups_per_year, totals
+from sweep.capacity.totals import HAZARD, Expectation, lockups_per_year, totals
 from sweep.document import Paragraph, Table
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
-from tests.sweep.capacity.standin import above, host
+from tests.sweep.capacity.standin import above, host, rates
 from tests.sweep.capacity.test_study import studied
+from workers.schema import Columns
 
 HOSTILE = "h<img src=x onerror=alert(1)>|`x`"
 
@@ -54,7 +57,10 @@ def test_the_answer_comes_first(findings: tuple[Findings, ...]) -> None:
     (said,) = lead(findings)
     assert isinstance(said, Paragraph)
     assert "3 host classes, 19 machines: 12 lock up under their load as they are, 2 with the fix" in said.text
-    assert "6,200 (3,100 to 12,400) as they are, 200 (100 to 400) with the fix" in said.text
+    hours = 10 * 100 + 2 * 50 + 7 * 8760
+    assert f"Soft lockups to expect in a year of {hours:,} machine-hours under load: 6,200 (3,100 to" in said.text
+    assert "12,400), one an hour and more on each of 12 machines, as they are, 200 (100 to 400), one" in said.text
+    assert "on each of 2 machines, with the fix. In parentheses the model's 90 % interval" in said.text
     rows = {row[0]: row for row in overview(findings, REMEDIES).rows}
     assert rows["fixable"][3:5] == ("locks up", "safe")
     assert rows["fixable"][-1] == "the patch, iommu.strict=1, iommu.passthrough=1"
@@ -62,6 +68,33 @@ def test_the_answer_comes_first(findings: tuple[Findings, ...]) -> None:
     assert rows["hopeless"][-1] == "iommu.strict=1, iommu.passthrough=1"
     assert rows["calm"][5:7] == ("x9.51 (unsafe at x10.4)", "no unsafe rate up to x16")
     assert rows["calm"][-1] == "not needed"
+
+
+def test_where_no_lockup_is_expected_there_is_no_interval_to_explain() -> None:
+    (said,) = lead(studied(above({}), host(name="calm"))[0])
+    assert isinstance(said, Paragraph)
+    assert "8,760 machine-hours under load: 0 as they are, 0 with the fix. Allocator memory" in said.text
+
+
+def test_one_lockup_an_hour_is_that_of_a_machine_not_of_a_domain() -> None:
+    (found,) = studied(above({"array": 500}), host(name="a", count="5", domains="3"))[0]
+    for per_hour, machines in ((0.3, 0), (0.34, 5)):
+        found.now.row[HAZARD] = per_hour
+        assert totals((found,), after=False).hourly == machines
+
+
+def test_a_lower_load_is_not_always_safer() -> None:
+    """Safe at the load itself, at half of it and at 16 times; a slower one locks up."""
+
+    def locks(scenarios: Columns) -> np.ndarray:
+        return ~np.isin(np.round(rates(scenarios)), [500, 1000, 16_000]) & (scenarios["policy"] == "array")
+
+    (found,) = studied(locks, host(name="odd"))[0]
+    assert overview((found,), REMEDIES).rows[0][5] == "none (unsafe at x0.125, safe at x0.5 to x1, x16)"
+    whole = to_markdown(document("f.csv", (found,), REMEDIES, 2.0, "again"))
+    assert "A lower load is not always safer. After a flush each CPU frees its own entries" in whole
+    assert "- odd, now: unsafe at x0.125, safe at x0.5 to x1, x16" in whole
+    assert headroom((found,)).title == "All are safe at today's rate"
 
 
 def test_loads_beyond_what_was_checked_are_named(findings: tuple[Findings, ...]) -> None:

@@ -61,3 +61,8 @@ def test_a_writer_that_cannot_finish_leaves_nothing(tmp_path: Path, monkeypatch:
     with pytest.raises(OSError, match="No space left"):
         LocalStorage(str(tmp_path)).write("chunk", b"data")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tilde_is_the_user_s_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert open_storage("~/x").url == str(tmp_path / "x")

@@ -1,4 +1,4 @@
-"""What a sweep says of the points that it runs again."""
+"""What a sweep says of the points that it runs, beside the last run of its name."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sweep.store import Store, why
 from sweep.work import compute, missing
 from tests.sweep.contents import DEPOT
 from tests.sweep.standin import simulate
+from workers import MODEL_VERSION
 from workers.tables import complete_columns
 
 GRID = {"cpus": [8, 16], "policy": ["array", "list"], "unmap_burst": 4, "burst_period_us": 1000, "in_flight": [16, 32]}
@@ -65,27 +66,34 @@ def test_nothing_is_said_where_nothing_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("plan", "told"),
     [
-        (grid(rb_visit_ns=80), "0 new, 8 re-run: rb_visit_ns changed"),
-        (grid(cpus=[8, 16, 32]), "4 new"),
-        (grid(rb_visit_ns=80, cpus=[8, 16, 32]), "4 new, 8 re-run: rb_visit_ns changed"),
-        (grid(LISTS | {"trim_threshold_per_cpu": 3}), "0 new, 4 re-run: trim_threshold changed"),
-        (grid(hz=100, seed=5), "0 new, 8 re-run: hz, seed changed"),
+        (grid(rb_visit_ns=80), "8 with another rb_visit_ns"),
+        (grid(cpus=[8, 16, 32]), "4 not in it"),
+        (grid(rb_visit_ns=80, cpus=[8, 16, 32]), "4 not in it, 8 with another rb_visit_ns"),
+        (grid(LISTS | {"trim_threshold_per_cpu": 3}), "4 with another trim_threshold"),
+        (grid(hz=100, seed=5), "8 with another hz and seed"),
     ],
 )
 def test_of_a_grid(plan: Plan, told: str, tmp_path: Path) -> None:
-    assert Kept(tmp_path, grid()).explain(plan) == told
+    assert Kept(tmp_path, grid()).explain(plan) == f"beside the last run of mine: {told}"
+
+
+def test_scenarios_that_never_ran_are_not_said_to_run_again(tmp_path: Path) -> None:
+    told = Kept(tmp_path, grid()).explain(grid(in_flight=[64, 128]))
+    assert told == "beside the last run of mine: 8 with another in_flight"
 
 
 def test_points_are_known_by_their_ids(tmp_path: Path) -> None:
     kept = Kept(tmp_path, table(("a", 8, 1.0), ("b", 8, 2.0), ("c", 16, 1.0)))
     now = table(("a", 8, 1.0), ("b", 8, 80.0), ("c", 32, 1.0), ("d", 64, 1.0))
-    assert kept.explain(now) == "1 new, 1 re-run: rb_visit_ns changed, 1 re-run: cpus changed"
+    told = "beside the last run of mine: 1 not in it, 1 with another rb_visit_ns, 1 with another cpus"
+    assert kept.explain(now) == told
 
 
 def test_another_model_is_the_reason_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept(tmp_path, grid())
     monkeypatch.setattr(why, "MODEL_VERSION", "next")
-    assert why.explain(kept.storage, "mine", grid(), np.arange(8)).startswith("0 new, 8 re-run: model version ")
+    told = why.explain(kept.storage, "mine", grid(), np.arange(8))
+    assert told.endswith(f": 8 of model version {MODEL_VERSION}, now next")
 
 
 def test_what_the_store_lost_is_named_so(tmp_path: Path) -> None:
@@ -93,7 +101,7 @@ def test_what_the_store_lost_is_named_so(tmp_path: Path) -> None:
     for name, _ in kept.storage.names():
         if name.endswith(".parquet"):
             kept.storage.delete(name)
-    assert kept.explain(grid()) == "0 new, 8 re-run: lost from the store"
+    assert kept.explain(grid()) == "beside the last run of mine: 8 lost from the store"
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1 and no more", b"PAR1" + bytes(50) + b"PAR1"])

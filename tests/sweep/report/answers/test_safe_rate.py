@@ -63,6 +63,13 @@ def test_implied_verdicts_count_and_are_counted() -> None:
     assert (found["safe_per_s"], found["implied"], found["achieved_per_s"]) == (2000, 1, None)
 
 
+def test_what_expects_a_lockup_is_counted_up_to_the_safe_rate() -> None:
+    expecting = {"soft_lockup_hazard_per_hour": 11.0, "softirq_residency_max_ms": 2900.0}
+    rows = [at(1000, "chained", **expecting), at(2000, "chained"), at(5000, "soft_lockup"), at(9000, "ok", **expecting)]
+    found = line(*rows)
+    assert (found["safe_per_s"], found["chained"], found["expecting"], found["cut"]) == (2000, 2, 1, 1)
+
+
 def test_bands_are_apart_where_a_lockup_lies_between_them() -> None:
     rates = {1: "soft_lockup", 2: "ok", 3: "ok", 4: "soft_lockup", 5: "soft_lockup", 6: "ok"}
     found = line(*(at(1000 * rate, verdict) for rate, verdict in rates.items()))
