@@ -196,7 +196,8 @@ def main(argv: list[str]) -> int:
 def _run(argv: list[str]) -> int:
     parser = Parser(
         "python -m sweep.status",
-        description="How far a sweep is: state, points done, re-used and failed, lockups, share of the work, time left, heartbeat.",
+        description="How far a sweep is: state, points done, re-used and failed, lockups, share of the work, time left,"
+        " heartbeat.",
         epilog="exit codes: 0 complete, 1 finished with failed points, 2 bad input (one sentence), 3 running,"
         f" 4 ended without completing or no heartbeat for {OLD_S:.0f} s, 130 interrupted",
         allow_abbrev=False,
