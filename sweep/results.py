@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +21,13 @@ from sweep.storage import Storage
 from sweep.store import Store
 from sweep.store.chunk import FAILED, RESULTS, TYPES, DamagedChunk
 from sweep.store.keys import scenario_keys
-from workers.schema import SCENARIO_COLUMNS, VERDICTS, ScenarioError
+from workers.schema import LOCKED, SCENARIO_COLUMNS, VERDICTS, ScenarioError
 
 NAME = "results.parquet"
 SCENARIO: dict[str, Any] = {c.name: TYPES[c.kind] for c in SCENARIO_COLUMNS}
 SCHEMA: dict[str, Any] = SCENARIO | RESULTS | {"cell": TYPES[str]}
 """Columns of results.parquet, in order."""
 
-LOCKED = "soft_lockup"
 SHOWN_FAILURES = 100
 HELD_ROWS = 1 << 18
 """Rows of chunk files kept decoded, because the next window may need them too."""
@@ -36,9 +35,10 @@ HELD_ROWS = 1 << 18
 
 @dataclass
 class Joined:
-    """Of a table: how many scenarios failed, the first SHOWN_FAILURES of them as {row (from 0), id, error}, and the
-    chunk files that it came from, in order."""
+    """Of a table: how many scenarios that were run lock up, how many failed, the first SHOWN_FAILURES of these as
+    {row (from 0), id, error}, and the chunk files that it came from, in order."""
 
+    locked: int = 0
     failed: int = 0
     failures: list[dict[str, Any]] = field(default_factory=list)
     chunks: list[str] = field(default_factory=list)
@@ -47,6 +47,7 @@ class Joined:
         """Counts those of a window of the table."""
         failed = frame.with_row_index("row", first_row).filter(status=FAILED).select("row", "id", "error")
         self.failed += failed.height
+        self.locked += frame.filter(cell=RUN, verdict=LOCKED).height
         self.failures += failed.head(SHOWN_FAILURES - len(self.failures)).to_dicts()
 
 
@@ -122,16 +123,15 @@ def plan_of_table(rows: pl.DataFrame, depots: Mapping[str, Mapping[str, Any]]) -
 
 
 class Chunks:
-    """Results by key, from chunk files of which the last used stay in memory; ``columns``: some of RESULTS."""
+    """Results by key, from chunk files of which the last used stay in memory."""
 
-    def __init__(self, store: Store, columns: Iterable[str] = RESULTS) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self.columns = list(columns)
         self.used: dict[str, None] = {}  # names, in order
         self._held: OrderedDict[str, pl.DataFrame] = OrderedDict()
 
     def find(self, keys: np.ndarray) -> pl.DataFrame:
-        """The results of each key, in order; raises LostChunk, or KeyError."""
+        """The results of each key, in order, with the columns of RESULTS; raises LostChunk, or KeyError."""
         files, rows = self.store.index.find(keys)
         if len(files) and files.min() < 1:
             raise KeyError("a scenario that was not run")
@@ -141,7 +141,7 @@ class Chunks:
             parts.append(self._chunk(self.store.index.names[file])[rows[of]])
             places.append(of)
         if not parts:
-            return pl.DataFrame(schema={name: RESULTS[name] for name in self.columns})
+            return pl.DataFrame(schema=RESULTS)
         order = np.argsort(np.concatenate(places))
         return pl.concat(parts)[order]
 
@@ -149,20 +149,13 @@ class Chunks:
         self.used[name] = None
         if name not in self._held:
             try:
-                self._held[name] = self.store.read(name, self.columns)
+                self._held[name] = self.store.read(name, list(RESULTS))
             except (DamagedChunk, FileNotFoundError):
                 raise LostChunk(name) from None
             while len(self._held) > 1 and sum(chunk.height for chunk in self._held.values()) > HELD_ROWS:
                 self._held.popitem(last=False)
         self._held.move_to_end(name)
         return self._held[name]
-
-
-def lockups(plan: Plan, store: Store) -> int:
-    """How many rows of a plan, all of them run, lock up; raises LostChunk."""
-    chunks = Chunks(store, ["verdict"])
-    found = (chunks.find(scenario_keys(plan.rows(numbers)))["verdict"] for numbers in windows(len(plan)))
-    return sum(int((verdicts == LOCKED).sum()) for verdicts in found)
 
 
 def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | None = None) -> Joined:

@@ -14,7 +14,7 @@ from sweep.plan import Plan, windows
 from sweep.progress import Progress
 from sweep.refine.lattice import lattice
 from sweep.refine.search import CELLS, RUN, Search
-from sweep.results import LOCKED, Answer, Chunks, lockups
+from sweep.results import Answer, Chunks
 from sweep.store import Store
 from sweep.store.keys import scenario_keys
 from sweep.work import missing
@@ -35,17 +35,12 @@ class Everything:
     plan: Plan
 
     def rounds(self, store: Store, progress: Progress) -> Iterator[Batches]:
-        """One round of all rows; begun anew, of what the store has lost meanwhile.
-
-        At its end ``progress`` knows how many of all rows lock up. Raises LostChunk where results are gone again.
-        """
+        """One round of all rows; begun anew, of what the store has lost meanwhile."""
         if not progress.total:
             progress.expect(len(self.plan))
             yield windows(len(self.plan))
         else:
             yield missing(self.plan, windows(len(self.plan)), store)
-        if progress.reused:  # of those that ran it knows already
-            progress.found(lockups(self.plan, store))
 
     def answer(self) -> Answer | None:
         """Nothing is implied."""
@@ -77,10 +72,7 @@ class Refined:
             progress.expect(len(numbers))
             yield iter([numbers])
             self.search.tell(numbers, *self._findings(numbers, Chunks(store)))
-        found = self.answer()
-        ran = found.cell == CELLS.index(RUN)
-        progress.found(int((found.verdict[ran] == VERDICTS.index(LOCKED)).sum()))
-        yield missing(self.plan, iter([np.flatnonzero(ran)]), store)
+        yield missing(self.plan, iter([np.flatnonzero(self.answer().cell == CELLS.index(RUN))]), store)
 
     def answer(self) -> Answer:
         """What each row of the plan is."""

@@ -185,6 +185,7 @@ def _complete(
 
     joined = despite_losses(store, begun)
     clock.lap("join")
+    progress.found(joined.locked)
     progress.close()
     return tally, joined
 

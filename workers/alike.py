@@ -10,6 +10,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from workers import policy
 from workers.schema import RCACHE_MAX_PAGES, SCENARIO_COLUMNS, Columns, parse_iova_pages
 
 TRIMS = ("trim_threshold", "trim_period_ms", "trim_magazines")
@@ -42,9 +43,8 @@ def by_capacity(scenarios: Columns) -> list[list[int]]:
     From the first of a group that refused no magazine on, they are one run. A list that is trimmed is alike to none:
     its work takes the depot's lock, even where it finds nothing to do.
     """
-    listed = scenarios["depot_kind"] == "list"
-    trims = listed & (scenarios["trim_period_ms"] > 0) & (scenarios["trim_magazines"] > 0)
-    capacity = np.where(listed, np.inf, scenarios["depot_capacity"])
+    trims = policy.trims(scenarios)
+    capacity = np.where(scenarios["depot_kind"] == "list", np.inf, scenarios["depot_capacity"])
     load, trimming = _content(scenarios, (*LOAD, "magazine_pfns")), _content(scenarios, TRIMS)
     groups: dict[Hashable, list[int]] = {}
     for row in np.argsort(capacity, kind="stable").tolist():

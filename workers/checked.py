@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import delicate
+from workers import delicate, policy
 from workers.schema import COST_COLUMNS, Columns, parse_iova_pages
 
 COMPARED = {
@@ -70,8 +70,7 @@ def _depot_compared(scenarios: Columns) -> np.ndarray:
     least, most = ARRAY_MAGAZINES
     capacity, cpus = scenarios["depot_capacity"], scenarios["cpus"]
     array = (capacity >= least) & (capacity <= np.maximum(most, cpus))
-    works = (scenarios["trim_period_ms"] > 0) & (scenarios["trim_magazines"] > 0)
     as_patched = (scenarios["trim_period_ms"] == 100) & (scenarios["trim_magazines"] == 1)
     as_patched &= scenarios["trim_threshold"] == cpus
-    depot = np.where(scenarios["depot_kind"] == "list", ~works | as_patched, array)
+    depot = np.where(scenarios["depot_kind"] == "list", ~policy.trims(scenarios) | as_patched, array)
     return depot & np.isin(scenarios["magazine_pfns"], MAGAZINE_PFNS)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError
+from workers.schema import Columns, ScenarioError
 from workers.tables import complete_columns
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ def read_points(path: str | Path) -> Columns:
     if not table.height:
         raise ScenarioError(f"points: {path} holds no scenarios; at least one row is needed")
     try:
-        _check_names(table.columns)
         return complete_columns({name: _values(table[name]) for name in table.columns})
     except ScenarioError as error:
         raise ScenarioError(f"points: {path}: {error}") from None
@@ -59,16 +57,6 @@ def _check_header(path: Path) -> None:
     for name in header:
         if name and header.count(name) > 1:
             raise ScenarioError(f"points: {path}: {name}: given twice; allowed is a column once")
-
-
-def _check_names(names: list[str]) -> None:
-    """Raises ScenarioError for an unknown column of which it can be told what was meant."""
-    known = [c.name for c in SCENARIO_COLUMNS]
-    for name in names:
-        if name == "unmap_rate_per_s":
-            raise ScenarioError(f"{name}: unknown column; give burst_period_us, 1e6 x unmap_burst / rate")
-        if name not in known and (close := difflib.get_close_matches(name, known, n=1)):
-            raise ScenarioError(f"{name}: unknown column; did you mean {close[0]}?")
 
 
 def _values(column: pl.Series):

@@ -45,6 +45,11 @@ def depot_values(name: str, policy: Mapping[str, Any], cpus: int) -> dict[str, A
 _PER_CPU = column("trim_threshold")
 
 
+def trims(depot: Mapping[str, Any]) -> Any:
+    """Whether depot work ever frees a magazine, of depot columns: bool of plain values, or shape (rows,)."""
+    return (depot["depot_kind"] == "list") & (depot["trim_period_ms"] > 0) & (depot["trim_magazines"] > 0)
+
+
 def depot_columns(scenarios: Columns, depots: Mapping[str, Mapping[str, Any]]) -> Columns:
     """The DEPOT_COLUMNS of each scenario, shapes (rows,); ``depots``: name -> the keys of its file.
 

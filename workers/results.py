@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from workers import checked, hazard
+from workers import checked, hazard, policy
 from workers.jiffies import rearm_period_ms
 from workers.schema import RCACHE_BINS, RESULT_COLUMNS, Columns
 
@@ -128,6 +128,6 @@ def depot_reclaim_s(surplus: np.ndarray, scenarios: Columns) -> np.ndarray:
     """
     listed = (scenarios["depot_kind"] == "list") & (surplus > 0)
     rate_per_s = 1e3 * scenarios["trim_magazines"] / np.maximum(scenarios["trim_period_ms"], 1e-9)
-    trims = (scenarios["trim_period_ms"] > 0) & (scenarios["trim_magazines"] > 0)
+    trims = policy.trims(scenarios)
     needed_s = np.where(trims, surplus / np.where(trims, rate_per_s, 1.0), np.inf)
     return np.where(listed, needed_s, 0.0)

@@ -143,7 +143,8 @@ RESULT_COLUMNS: tuple[Column, ...] = (
     _result("depot_reclaim_s", float, "time to trim the largest surplus; 0 for array, inf where nothing trims"),
 )
 
-VERDICTS = ("ok", "chained", "soft_lockup")
+LOCKED = "soft_lockup"
+VERDICTS = ("ok", "chained", LOCKED)
 
 _BY_NAME = {c.name: c for c in (*SCENARIO_COLUMNS, *DEPOT_COLUMNS)}
 

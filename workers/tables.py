@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,26 @@ def check_row(row: dict[str, Any]) -> None:
         raise ScenarioError(f"active_cpus: {row['active_cpus']} was given; allowed is at most cpus ({row['cpus']})")
 
 
+def _refuse_unknown(names: Iterable[str]) -> None:
+    """Raises ScenarioError for the first name that no column has, with what was meant, where that can be told."""
+    known = [c.name for c in SCENARIO_COLUMNS]
+    for name in names:
+        if name in known:
+            continue
+        hint = f"known are {', '.join(known)}"
+        if name == "unmap_rate_per_s":
+            hint = "give burst_period_us, 1e6 x unmap_burst / rate"
+        elif close := difflib.get_close_matches(name, known, n=1):
+            hint = f"did you mean {close[0]}?"
+        raise ScenarioError(f"{name}: unknown column; {hint}")
+
+
 def complete_row(row: dict[str, Any]) -> dict[str, Any]:
     """A full, checked scenario from the columns given; raises ScenarioError.
 
     Unknown and missing columns are refused by name. ``id`` may stay empty; None counts as absent.
     """
-    known = [c.name for c in SCENARIO_COLUMNS]
-    for name in row:
-        if name not in known:
-            raise ScenarioError(f"{name}: unknown column; known are {', '.join(known)}")
+    _refuse_unknown(row)
     full: dict[str, Any] = {}
     for col in SCENARIO_COLUMNS:
         value = row.get(col.name)
@@ -58,10 +70,7 @@ def complete_columns(given: Mapping[str, Sequence[Any] | np.ndarray]) -> Columns
     Absent ids become ``content_ids``. Returns every scenario column, shapes (rows,), in the schema's order.
     Raises ScenarioError for the first unknown or missing column, bad value (its row counted from 1) or repeated id.
     """
-    known = [c.name for c in SCENARIO_COLUMNS]
-    for name in given:
-        if name not in known:
-            raise ScenarioError(f"{name}: unknown column; known are {', '.join(known)}")
+    _refuse_unknown(given)
     rows = len(next(iter(given.values()), ()))
     full: Columns = {}
     for col in SCENARIO_COLUMNS:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from sweep.store.chunk import FAILED
+from workers.schema import LOCKED
+
 Costs = Mapping[str, float]
 
 TABLES = ("low", "typical", "high")
@@ -20,7 +23,6 @@ GROUPS = {
     "map and unmap": ("map_ns", "unmap_ns"),
 }
 SAFE, LOCKS, DEPENDS, UNKNOWN = "safe at all costs", "locks up at all", "depends on costs", "unknown, a run failed"
-LOCKED, FAILED = "soft_lockup", "failed"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sweep.capacity import words
-from sweep.capacity.costs import FAILED, TABLES
+from sweep.capacity.costs import TABLES
 from sweep.capacity.figure import headroom
 from sweep.capacity.kernels import KERNELS, is_fixed
 from sweep.capacity.remedies.remedy import Remedy
@@ -15,6 +15,7 @@ from sweep.capacity.totals import Totals, lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 from sweep.rate import PERIOD
 from sweep.report.answers.words import count, si
+from sweep.store.chunk import FAILED
 from workers.schema import column
 
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.capacity.costs import FAILED, LOCKED, CostAnswer, Question
+from sweep.capacity.costs import CostAnswer, Question
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.kernels import fixed_policy
 from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
 from sweep.capacity.remedies.remedy import Changes, Remedy
 from sweep.capacity.scenarios import at_rate, changed, ladder
 from sweep.capacity.search import Headroom, HeadroomSearch
+from sweep.store.chunk import FAILED
+from workers.schema import LOCKED
 
 Scenario = dict[str, Any]
 Row = dict[str, Any]

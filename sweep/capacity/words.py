@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sweep.capacity.costs import DEPENDS, FAILED, LOCKED, CostAnswer
+from sweep.capacity.costs import DEPENDS, CostAnswer
 from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
 from sweep.capacity.remedies.remedy import ByRule, NoEffect
 from sweep.capacity.search import Headroom
 from sweep.capacity.study import Line
 from sweep.capacity.totals import Expectation
 from sweep.report.answers.words import si
+from sweep.store.chunk import FAILED
+from workers.schema import LOCKED
 
 VERDICTS = {"ok": "safe", "chained": "safe, chains", LOCKED: "locks up", FAILED: "run failed"}
 

@@ -57,6 +57,8 @@ class Clocks:
         self.handover_ns = costs["lock_handover_ns"]
         self.heap: list[tuple[float, int]] = [(inf, NOBODY)]
         """(clock, CPU) of all who have given way, and one that is never due."""
+        self.others: dict[int, Callable[[float], None]] = {}
+        """What is due beside the CPUs, by its entry in the heap, which is below 0."""
         self.asked_ns = 0.0
         """When the CPU at work last let those with lower clocks go first."""
         self.irqs_off_max_ns = 0.0
@@ -64,11 +66,10 @@ class Clocks:
     def go(
         self,
         tasks: Mapping[int, Steps],
-        others: Mapping[int, Callable[[float], None]],
         horizon_ns: float,
         look: Callable[[float], float] | None = None,
     ) -> None:
-        """Runs ``tasks``, by CPU, to the horizon, and what ``others`` are due, whose entries in the heap are below 0.
+        """Runs ``tasks``, by CPU, to the horizon, and the ``others`` as they are due.
 
         ``look`` is called with the lowest clock, and says up to which clock it need not be called again.
         """
@@ -80,7 +81,7 @@ class Clocks:
             if look and now >= next_look_ns:
                 next_look_ns = look(now)
             if cpu < 0:
-                others[cpu](now)
+                self.others[cpu](now)
                 now, cpu = heappop(heap)
                 continue
             clock = steps[cpu]()

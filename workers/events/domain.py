@@ -7,7 +7,7 @@ A run of pushes or pops that stays in a CPU's own magazines is done at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from heapq import heappush
 from math import inf
@@ -17,6 +17,7 @@ from workers.events.clocks import Clocks, Lock, Steps
 from workers.events.side import CLASS
 from workers.events.tree import HIGH, Tree
 from workers.params import size_classes
+from workers.policy import trims
 from workers.schema import RCACHE_BINS, RCACHE_MAX_PAGES
 
 OVERSIZE = RCACHE_BINS
@@ -77,9 +78,8 @@ class Domain(Clocks):
         self.capacity = inf if depot["depot_kind"] == "list" else depot["depot_capacity"]
         self.trim_threshold, self.trim_magazines = depot["trim_threshold"], depot["trim_magazines"]
         self.trim_ns = 1e6 * depot["trim_period_ms"]
-        self.trims = depot["depot_kind"] == "list" and self.trim_ns > 0 and self.trim_magazines > 0
-        self.others: dict[int, Callable[[float], None]] = {-1 - b: partial(self.depot_work, b) for b in self.used_bins}
-        """What is due beside the CPUs, by entry in the heap of clocks."""
+        self.trims = trims(depot)
+        self.others |= {-1 - size_bin: partial(self.depot_work, size_bin) for size_bin in range(RCACHE_BINS)}
         self.depot_magazines = self.depot_peak = 0
         self.refused = False
         """Whether a depot ever had no room for a magazine."""

@@ -30,7 +30,7 @@ class Machine(Maps):
         tasks = {cpu: self._cpu(cpu, self.phases[cpu] * spread_ns) for cpu in range(self.active)}
         for cpu in tasks:
             heappush(self.heap, (self.phases[cpu] * spread_ns, cpu))
-        self.go(tasks, self.others, self.horizon_ns, look)
+        self.go(tasks, self.horizon_ns, look)
 
     @property
     def _period_ns(self) -> float:

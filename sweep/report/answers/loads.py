@@ -12,13 +12,13 @@ import polars as pl
 from sweep.aggregate import size_rows
 from sweep.config import RATE
 from sweep.store.chunk import FAILED
-from workers.schema import VERDICTS
+from workers.schema import LOCKED, VERDICTS
 
 MAX_TICKS = 24
 """Values of an axis that a map shows; where more occur they are put to the nearest of a regular scale."""
 
 
-SAFE = pl.col("verdict") != "soft_lockup"
+SAFE = pl.col("verdict") != LOCKED
 EXPECT = pl.col("soft_lockup_hazard_per_hour") * pl.col("exposure_s") >= 3600.0
 """At least one soft lockup within the exposure, on average; the verdict asks whether one is more likely than not."""
 
@@ -44,7 +44,7 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
             pl.col("verdict").is_null().sum().cast(pl.Int64).alias("undecided"),
             (pl.col("status") == FAILED).sum().cast(pl.Int64).alias("failed"),
             (~pl.col("checked")).sum().cast(pl.Int64).alias("unchecked"),
-            (pl.col("verdict") == "soft_lockup").sum().cast(pl.Int64).alias("locked"),
+            (pl.col("verdict") == LOCKED).sum().cast(pl.Int64).alias("locked"),
             (pl.col("verdict") == "chained").sum().cast(pl.Int64).alias("chained"),
             (SAFE & EXPECT).sum().cast(pl.Int64).alias("expecting"),
             (SAFE & CUT).sum().cast(pl.Int64).alias("cut"),
