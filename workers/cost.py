@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workers import rest
 from workers.jiffies import rearm_period_ms
-from workers.params import of_mixes
+from workers.params import aligned_pages, of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
 
 SECONDS_PER_CPU = 0.7e-3
@@ -55,6 +56,10 @@ class Load(NamedTuple):
     """Seconds for which all these would hold the lock."""
     stay_ns: np.ndarray
     """The longest callback, if nobody takes from the depot meanwhile."""
+    depot: np.ndarray
+    """Magazines that it fills."""
+    low_pages: np.ndarray
+    """Address space below 4 GiB that IOVAs need which are mapped, queued or cached."""
 
 
 def fill_seconds(scenarios: Columns) -> np.ndarray:
@@ -73,6 +78,17 @@ def seconds(scenarios: Columns) -> np.ndarray:
     asked_s = (load.oversize + load.overflow) * request_s + load.refused * refusal_s
     done = load.bursts * SECONDS_PER_BURST + load.unmaps * unmap_s + asked_s
     return done / np.maximum(load.busy, 1.0) + scenarios["active_cpus"] * SECONDS_PER_CPU
+
+
+def simulated_s(scenarios: Columns) -> np.ndarray:
+    """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest), shape (rows,)."""
+    load = expected_load(scenarios)
+    slot_pages = of_mixes(scenarios["iova_pages"], lambda mix: sum(aligned_pages(size) * w for size, w in mix))
+    limits = rest.limits(scenarios, slot_pages)
+    rests = (load.oversize == 0) & (load.overflow == 0) & (load.stay_ns < rest.CALM_SHARE * limits.rearm_ns)
+    rests &= load.depot <= rest.NEARLY * limits.magazines
+    rests &= load.low_pages <= rest.NEARLY * PFNS_BELOW_4G
+    return np.where(rests, np.minimum(limits.earliest_ns, limits.horizon_ns), limits.horizon_ns) / 1e9
 
 
 def refused_in_rows(scenarios: Columns) -> np.ndarray:
@@ -118,7 +134,8 @@ def expected_load(scenarios: Columns) -> Load:
     overflow = np.minimum(1e9 * np.maximum(surplus - taken * callback_ns, 0.0) / between_ns, cacheable)
 
     needed_pages = active * (s["in_flight"] + queued + CACHED_A_CPU * (1 - oversize)) * pages
-    too_many = np.where(s["dma32_first"], np.maximum(1.0 - PFNS_BELOW_4G / needed_pages, 0.0), 0.0)
+    low_pages = np.where(s["dma32_first"], needed_pages, 0.0)
+    too_many = np.maximum(1.0 - PFNS_BELOW_4G / np.maximum(low_pages, 1.0), 0.0)
     refused = unmaps * too_many
     requests = 2 * oversize * unmaps
 
@@ -128,4 +145,5 @@ def expected_load(scenarios: Columns) -> Load:
     held_ns = requests * (s["lock_handover_ns"] + walk * s["rb_visit_ns"] + s["rb_insert_ns"])
     held_ns += overflow * (s["lock_handover_ns"] + 2 * free_ns) + refused * s["lock_handover_ns"]
     held_ns += failed * FAILED_WALK * low_nodes * s["rb_visit_ns"]
-    return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns)
+    depot = drained / s["magazine_pfns"]
+    return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns, depot, low_pages)

@@ -71,7 +71,7 @@ def followed(scenarios: Columns) -> np.ndarray:
 def expected_seconds(scenarios: Columns) -> np.ndarray:
     """What the events of each scenario will cost on one core, before it ran; shape (rows,); 0 where slices do, also for
     the few that turn out delicate later, and where another one's run will do. ``scenarios``: with depot columns."""
-    whole = cost.fill_seconds(scenarios) + scenarios["horizon_s"] * cost.seconds(scenarios)
+    whole = cost.fill_seconds(scenarios) + cost.simulated_s(scenarios) * cost.seconds(scenarios)
     own = expected_runs(scenarios) == np.arange(len(whole))
     return np.where(followed(scenarios) & own, whole, 0.0)
 

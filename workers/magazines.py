@@ -112,7 +112,7 @@ def _push(s: State, p: Params, k: int, lane: np.ndarray, done: rcache.Inserted) 
     taken = by_lane.total(lane, accepted, p.lanes)
     s.lane_depot[k] += taken
     s.lane_depot_pfns[2 * k : 2 * k + 2] += by_lane.total(lane, done.pushed_pfns - over, p.lanes)
-    arms = p.is_list & (taken > 0) & (p.trim_period_ns > 0) & (s.lane_work_due_ns[k] == NEVER)
+    arms = p.trims & (taken > 0) & (s.lane_work_due_ns[k] == NEVER)
     s.lane_work_due_ns[k] = np.where(arms, s.lane_now_ns + p.trim_period_ns, s.lane_work_due_ns[k])
     return over
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workers import policy, rest
 from workers.jiffies import rearm_jiffies
 from workers.packing import lost_pages
 from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
@@ -50,7 +51,12 @@ class Params:
     trim_threshold: np.ndarray
     trim_period_ns: np.ndarray
     trim_magazines: np.ndarray
+    trims: np.ndarray
     magazine: np.ndarray
+    # what a lane at rest stays away from (workers.rest)
+    rest_ns: np.ndarray
+    rest_magazines: np.ndarray
+    rest_nodes: np.ndarray
     # costs
     cost: dict[str, np.ndarray]
     # rows
@@ -65,6 +71,11 @@ class Params:
     @property
     def classes(self) -> int:
         return len(self.pages)
+
+    @property
+    def limits(self) -> rest.Limits:
+        rearm_ns = self.timer_jiffies * self.tick_ns
+        return rest.Limits(self.horizon_ns, self.rest_ns, rearm_ns, self.rest_magazines, self.rest_nodes)
 
 
 def rounded_pages(pages: int) -> int:
@@ -104,6 +115,7 @@ def from_columns(scenarios: Columns) -> Params:
     slot = np.vectorize(aligned_pages, otypes=[float])(pages.astype(np.int64))
     active = scenarios["active_cpus"].astype(np.int64)
     first_row = np.concatenate(([0], np.cumsum(active)[:-1]))
+    limits = rest.limits(scenarios, (slot * weight).sum(0))
     row_lane = np.repeat(np.arange(lanes), active)
     return Params(
         cpus=scenarios["cpus"].astype(np.int64),
@@ -131,7 +143,11 @@ def from_columns(scenarios: Columns) -> Params:
         trim_threshold=scenarios["trim_threshold"].astype(float),
         trim_period_ns=1e6 * scenarios["trim_period_ms"].astype(float),
         trim_magazines=scenarios["trim_magazines"].astype(float),
+        trims=policy.trims(scenarios),
         magazine=scenarios["magazine_pfns"].astype(float),
+        rest_ns=limits.earliest_ns,
+        rest_magazines=limits.magazines,
+        rest_nodes=limits.nodes,
         cost={name: scenarios[name].astype(float) for name in scenarios if name.endswith("_ns")},
         row_lane=row_lane,
         row_cpu=np.arange(len(row_lane)) - first_row[row_lane],

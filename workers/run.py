@@ -71,7 +71,7 @@ def _run_batch(
             if watch:
                 watch(s, p)
             else:
-                _foretell(s, p, running, done)
+                _foretell(s, p, done)
             over = running & (s.lane_now_ns >= p.horizon_ns)
             left = running & may_leave[s.lane_id] & delicate.found(s, p)
             if (over | left).any():
@@ -79,6 +79,7 @@ def _run_batch(
                 done.delicate[s.lane_id[left]] = True
                 running &= ~(over | left)
                 s.lane_id[over | left] = GONE
+                s.lane_look_ns[over | left] = state.NEVER
         _take_spans(s, done)
         s, p = state.take_lanes(s, p, running)
         more, queue = np.split(queue, [WIDTH - p.lanes])
@@ -93,15 +94,14 @@ def _begin(scenarios: Columns, rows: np.ndarray) -> tuple[State, Params]:
     return s, p
 
 
-def _foretell(s: State, p: Params, running: np.ndarray, done: Counted) -> None:
-    """Moves running lanes that are steady to their horizons."""
-    lanes = steady.watch(s, p)
-    lanes = lanes[running[lanes]]
-    if len(lanes):
-        ids, now_ns = s.lane_id[lanes], s.lane_now_ns[lanes]
-        done.columns["simulated_ns"][ids] = now_ns
-        done.steady_ns[ids] = now_ns - 2.0 * steady.window_ns(p)[lanes]
-        steady.extrapolate(s, p, lanes)
+def _foretell(s: State, p: Params, done: Counted) -> None:
+    """Moves lanes that are steady to their horizons."""
+    found = steady.watch(s, p)
+    if found:
+        ids = s.lane_id[found.lanes]
+        done.columns["simulated_ns"][ids] = s.lane_now_ns[found.lanes]
+        done.steady_ns[ids] = found.half["now_ns"]
+        steady.extrapolate(s, p, found)
 
 
 def _collect(s: State, p: Params, over: np.ndarray, done: Counted) -> None:

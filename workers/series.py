@@ -126,4 +126,5 @@ def _of_events(scenario: Columns) -> Columns:
         return now_ns + EVERY_NS
 
     machine.run(sample)
+    sample(machine.horizon_ns)
     return samples.columns()

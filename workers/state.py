@@ -81,9 +81,8 @@ class State:
     lane_contended: np.ndarray  # bool: requests were left over
     lane_blocked: np.ndarray  # bool: the callback waits for its turn
     # lanes: what the watch for a steady state has seen (workers.steady)
-    lane_window_end_ns: np.ndarray  # end of the window under way
-    lane_window_start: np.ndarray  # (RATES, lanes) counters at its begin
-    lane_window_rates: np.ndarray  # (RATES, lanes) of the window before, an ns
+    lane_look_ns: np.ndarray  # when it looks next: each time twice as late
+    lane_seen: np.ndarray  # (2, WATCHED, lanes) what it saw the last but one time, and the last
     # lanes: counters; finished callbacks and stays in the softirq that chained, as (lane ids, durations, ends)
     count: dict[str, np.ndarray]
     callbacks: Spans = field(default_factory=list)
@@ -114,15 +113,10 @@ RATES = (
 """Counters that grow at a steady rate in a steady state; ``_x_ns``: a level times the time it lasted, so that the rate
 is the level's mean."""
 
-COUNTERS = (
-    *RATES,
-    "wait_max_ns",
-    "residency_max_ns",
-    "irqs_off_max_ns",
-    "depot_peak",
-    "nodes_peak",
-    "cached_peak_pages",
-)
+PEAKS = ("depot_peak", "nodes_peak", "cached_peak_pages")
+WATCHED = (*RATES, *PEAKS, "now_ns")
+
+COUNTERS = (*RATES, *PEAKS, "wait_max_ns", "residency_max_ns", "irqs_off_max_ns")
 
 
 def initial(p: Params) -> State:
@@ -187,9 +181,8 @@ def initial(p: Params) -> State:
         lane_turns=np.zeros(lanes),
         lane_contended=np.zeros(lanes, bool),
         lane_blocked=np.zeros(lanes, bool),
-        lane_window_end_ns=np.zeros(lanes),
-        lane_window_start=np.zeros((len(RATES), lanes)),
-        lane_window_rates=np.zeros((len(RATES), lanes)),
+        lane_look_ns=p.rest_ns / 4.0,
+        lane_seen=np.zeros((2, len(WATCHED), lanes)),
         count=count,
     )
 

@@ -15,6 +15,9 @@ from typing import Any
 
 NOBODY = -1
 
+Look = Callable[[float], float | None]
+"""Sees a run at some of its moments; see ``Clocks.go``."""
+
 Steps = Generator[float | None, None, Any]
 """A CPU at work: it yields its clock where it gives way, None where it waits for a ring."""
 
@@ -63,15 +66,11 @@ class Clocks:
         """When the CPU at work last let those with lower clocks go first."""
         self.irqs_off_max_ns = 0.0
 
-    def go(
-        self,
-        tasks: Mapping[int, Steps],
-        horizon_ns: float,
-        look: Callable[[float], float] | None = None,
-    ) -> None:
+    def go(self, tasks: Mapping[int, Steps], horizon_ns: float, look: Look | None = None) -> None:
         """Runs ``tasks``, by CPU, to the horizon, and the ``others`` as they are due.
 
-        ``look`` is called with the lowest clock, and says up to which clock it need not be called again.
+        ``look`` is called with the lowest clock, and says up to which clock it need not be called again; or None, and
+        the run ends there.
         """
         heap = self.heap
         steps = {cpu: task.__next__ for cpu, task in tasks.items()}
@@ -79,15 +78,16 @@ class Clocks:
         now, cpu = heappop(heap)
         while now < horizon_ns:
             if look and now >= next_look_ns:
-                next_look_ns = look(now)
+                again_ns = look(now)
+                if again_ns is None:
+                    return
+                next_look_ns = again_ns
             if cpu < 0:
                 self.others[cpu](now)
                 now, cpu = heappop(heap)
                 continue
             clock = steps[cpu]()
             now, cpu = heappop(heap) if clock is None else heappushpop(heap, (clock, cpu))
-        if look:
-            look(horizon_ns)
 
     def enter(self, lock: Lock, cpu: int, now: float) -> float:
         """spin_lock(): when ``cpu``, asking now, holds the lock."""

@@ -6,11 +6,11 @@ is one event: a burst's unmaps up to a full ring, a run of maps from its magazin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from heapq import heappush
 from typing import Any
 
-from workers.events.clocks import Steps, begun_within
+from workers.events.clocks import Look, Steps, begun_within
 from workers.events.maps import Maps
 from workers.schema import FQ_ENTRIES
 from workers.state import ALIGNED_SPREAD_NS
@@ -23,7 +23,7 @@ class Machine(Maps):
         super().__init__(scenario, depot)
         self.phases = phases
 
-    def run(self, look: Callable[[float], float] | None = None) -> None:
+    def run(self, look: Look | None = None) -> None:
         """Fills, runs to the horizon. ``look``: see Clocks.go."""
         self._fill()
         spread_ns = ALIGNED_SPREAD_NS if self.scenario["phase"] == "aligned" else self._period_ns

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from workers import alike, params
-from workers.events.counters import counters
+from workers import alike, params, rest
 from workers.events.machine import Machine
+from workers.events.tally import Tally, carried_on, counters, tally
 from workers.phases import uniform_phases
 from workers.schema import Columns
 
@@ -17,20 +17,60 @@ def run(scenarios: Columns) -> Columns:
     """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
 
     ``scenarios``: scenario and depot columns, shapes (rows,), at least one row. What is alike (``workers.alike``) from
-    a depot on that refused no magazine is one run.
+    a depot on that refused no magazine is one run; what is at rest (``workers.rest``) is followed no further.
     """
-    found: list[dict[str, Any]] = [{}] * len(scenarios["cpus"])
+    found: dict[int, Tally] = {}
     for rows in alike.by_capacity(scenarios):
-        ran: Machine | None = None
-        for row in rows:
-            if ran is None or ran.refused:
-                ran = machine({name: values[row : row + 1] for name, values in scenarios.items()})
-                ran.run()
-            found[row] = counters(ran, scenarios["trim_threshold"][row])
-    return {name: np.array([row[name] for row in found]) for name in found[0]}
+        while rows := [row for row in rows if row not in found]:
+            found |= _run_first(scenarios, rows)
+    cpus, keeps = scenarios["cpus"].tolist(), scenarios["trim_threshold"].tolist()
+    counted = [counters(found[row], cpus[row], keeps[row]) for row in range(len(cpus))]
+    return {name: np.array([row[name] for row in counted]) for name in counted[0]}
+
+
+def _run_first(scenarios: Columns, rows: list[int]) -> dict[int, Tally]:
+    """Runs the first of ``rows``, which are alike, from the smallest depot up; the tallies of all it stands for."""
+    only = {row: {name: values[row : row + 1] for name, values in scenarios.items()} for row in rows}
+    ran = machine(only[rows[0]])
+    watch = Watch(ran, {row: limits(scenario) for row, scenario in only.items()})
+    ran.run(watch.look)
+    end = tally(ran, ran.horizon_ns)
+    return watch.found | {row: end for row in watch.waiting if row == rows[0] or not ran.refused}
 
 
 def machine(scenario: Columns) -> Machine:
     """The machine of one scenario, shapes (1,), ready to run."""
     row: dict[str, Any] = {name: values.tolist()[0] for name, values in scenario.items()}
     return Machine(row, row, uniform_phases(params.from_columns(scenario)).tolist())
+
+
+def limits(scenario: Columns) -> rest.Limits:
+    """Of one scenario, shapes (1,), as plain numbers."""
+    return rest.Limits(*(values.tolist()[0] for values in params.from_columns(scenario).limits))
+
+
+class Watch:
+    """Looks at a machine that stands for several rows, and takes the tally of each that is at rest."""
+
+    def __init__(self, ran: Machine, waiting: dict[int, rest.Limits]) -> None:
+        self.ran, self.waiting = ran, waiting
+        self.found: dict[int, Tally] = {}
+        self.seen: list[Tally] = []
+        self.next_ns = next(iter(waiting.values())).earliest_ns / 4.0
+
+    def look(self, now: float) -> float | None:
+        """See ``Clocks.go``: nothing is left to do once every row is at rest."""
+        if now >= self.next_ns:
+            self.seen = [*self.seen[-2:], tally(self.ran, now)]
+            while self.next_ns <= now:
+                self.next_ns *= 2.0
+            if len(self.seen) == 3:
+                self._settle(*self.seen)
+        return self.next_ns if self.waiting else None
+
+    def _settle(self, quarter: Tally, half: Tally, now: Tally) -> None:
+        for row, limit in list(self.waiting.items()):
+            seen = quarter.seen, half.seen, now.seen
+            if rest.at_rest(*seen, limit, now.erases, now.above_4g, now.stay_max_ns):
+                self.found[row] = carried_on(half, now, limit.horizon_ns)
+                del self.waiting[row]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.workers.mapped import iovas_of
 from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
-from workers.events.counters import counters
 from workers.events.domain import OVERSIZE
 from workers.events.machine import Machine
+from workers.events.tally import counters, tally
 from workers.events.side import CLASS
 from workers.events.tree import HIGH
 from workers.reference.machine import simulate
@@ -226,7 +226,7 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
     assert 0 <= tree.nodes - len(kept) <= most_in_hands
     assert set(kept) <= {*iovas_of(tree.low), *iovas_of(tree.high)}
     assert all(len(ring.iovas) <= FQ_ENTRIES for ring in machine.rings)
-    counted = counters(machine, machine.trim_threshold)
+    counted = counters(tally(machine, machine.horizon_ns), machine.cpus, machine.trim_threshold)
     assert counted["ops_completed"] >= 0
     assert not any(np.isnan(value) for value in counted.values())
     assert machine.depot_magazines == sum(len(r.depot) for r in machine.rcaches)

@@ -1,0 +1,111 @@
+"""When a load is at rest: nothing reaches the tree any more but misses that grow rare; and how counters then go on.
+
+Where no IOVA was ever freed to the tree, all lie below 4 GiB, and no depot comes near the size at which it overflows or
+is trimmed, IOVAs only go round: in flight, queued, cached. A map then misses only where fewer are cached than ever
+before, and adds one to them. Records of a stationary sequence grow rare: their number goes with the logarithm of time
+(Chandler, The distribution and frequency of record values, 1952). So what misses count, and the peaks, grow by as much
+with each doubling of time; all else goes on at its rate.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from workers.jiffies import rearm_period_ms
+from workers.policy import trims
+from workers.schema import PFNS_BELOW_4G, Columns
+
+CALLBACKS = 32
+"""Periods of the timer, or of bursts where those are longer, after which a load may be at rest."""
+
+MOST_DOUBLINGS = 4
+"""Of the time seen, up to the horizon."""
+
+NEARLY = 0.8
+"""Share of a depot, and of the space below 4 GiB, that may be in use at the horizon."""
+
+CALM_SHARE = 0.4
+"""Share of the re-arm period that the longest stay in the softirq may take."""
+
+SAME, SAME_NS = 0.05, 20_000.0
+"""Relative and absolute difference between means of callbacks that are the same."""
+
+
+class Seen(NamedTuple):
+    """What a load did up to a moment; plain numbers, or shapes (lanes,)."""
+
+    now_ns: Any
+    callbacks: Any
+    callback_ns: Any
+    """Time of all finished callbacks."""
+    depot_peak: Any
+    """Magazines in all depots."""
+    nodes_peak: Any
+
+
+class Limits(NamedTuple):
+    """What a load at rest stays away from; plain numbers, or shapes (lanes,)."""
+
+    horizon_ns: Any
+    earliest_ns: Any
+    """When a load may first be at rest; it is looked at then, and each time that is twice or half as late."""
+    rearm_ns: Any
+    magazines: Any
+    """From which on a depot overflows or is trimmed, inf if neither."""
+    nodes: Any
+    """For which there is room below 4 GiB, inf where IOVAs need not lie there."""
+
+
+def limits(scenarios: Columns, slot_pages: np.ndarray) -> Limits:
+    """Of each scenario, shapes (rows,).
+
+    ``scenarios``: scenario and depot columns, ``slot_pages``: mean address space of an IOVA, shapes (rows,).
+    """
+    rearm_ns, horizon_ns = 1e6 * rearm_period_ms(scenarios["hz"]), 1e9 * scenarios["horizon_s"]
+    period_ns = 1e3 * scenarios["burst_period_us"]
+    fits = np.where(scenarios["depot_kind"] == "list", np.inf, scenarios["depot_capacity"])
+    return Limits(
+        horizon_ns=horizon_ns,
+        earliest_ns=np.maximum(CALLBACKS * np.maximum(rearm_ns, period_ns), horizon_ns / 2.0**MOST_DOUBLINGS),
+        rearm_ns=rearm_ns,
+        magazines=np.where(trims(scenarios), scenarios["trim_threshold"], fits),
+        nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / slot_pages, np.inf),
+    )
+
+
+def doublings(half_ns: Any, now_ns: Any, horizon_ns: Any) -> Any:
+    """How many times time grows, up to the horizon, by as much as it did from ``half_ns`` to ``now_ns``."""
+    return np.log(horizon_ns / now_ns) / np.log(now_ns / half_ns)
+
+
+def at_rest(
+    quarter: Seen, half: Seen, now: Seen, limits: Limits, erases: Any, above_4g: Any, stay_max_ns: Any
+) -> Any:
+    """Whether a load, seen at three moments each twice as late as the one before, is at rest up to its horizon.
+
+    Now ``erases`` IOVAs were freed to the tree, ``above_4g`` lie there, and ``stay_max_ns`` was the longest stay.
+    """
+    ahead = doublings(half.now_ns, now.now_ns, limits.horizon_ns)
+
+    def stays_below(limit: Any, peak: Any, before: Any) -> Any:
+        return peak + ahead * (peak - before) <= NEARLY * limit
+
+    return (
+        (now.now_ns >= limits.earliest_ns)
+        & (erases == 0)
+        & ((above_4g == 0) | np.isinf(limits.nodes))
+        & (stay_max_ns < CALM_SHARE * limits.rearm_ns)
+        & stays_below(limits.magazines, now.depot_peak, half.depot_peak)
+        & stays_below(limits.nodes, now.nodes_peak, half.nodes_peak)
+        & _same_callbacks(quarter, half, now)
+    )
+
+
+def _same_callbacks(quarter: Seen, half: Seen, now: Seen) -> Any:
+    def mean_ns(since: Seen, until: Seen) -> Any:
+        return (until.callback_ns - since.callback_ns) / np.maximum(until.callbacks - since.callbacks, 1)
+
+    before_ns, lately_ns = mean_ns(quarter, half), mean_ns(half, now)
+    return np.abs(lately_ns - before_ns) <= np.maximum(SAME * np.maximum(lately_ns, before_ns), SAME_NS)
