@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from typing import NamedTuple
-from unittest import mock
 
 import numpy as np
 
-from workers import run, task
+from workers import alike, results, task
 from workers.schema import Columns
 
 
@@ -37,24 +36,13 @@ class Took(NamedTuple):
 
 def model(table: Columns) -> Took:
     """Runs the model as the farm does. ``table``: scenario and depot columns, shapes (rows,)."""
-    kept: Columns = {}
-    unwatched = run.run
-
-    def keep(scenarios: Columns) -> Columns:
-        counted = unwatched(scenarios)
-        whole_ms = 1e3 * scenarios["horizon_s"]
-        kept.update(
-            simulated_ms=np.where(counted["delicate"], whole_ms, counted["simulated_ms"]),
-            horizon_s=scenarios["horizon_s"],
-        )
-        return counted
-
-    with mock.patch.object(run, "run", keep):
-        started = time.process_time()
-        task.simulate(table)
-        cpu_s = time.process_time() - started
-    virtual_s, simulated = table["horizon_s"].sum(), kept["simulated_ms"].sum() / 1e3 / kept["horizon_s"].sum()
-    return Took(len(table["horizon_s"]), len(kept["horizon_s"]), float(virtual_s), float(simulated), cpu_s)
+    runs = len(alike.distinct(table)[0])
+    started = time.process_time()
+    counted = task.count(table)
+    results.finish(counted, table)
+    cpu_s = time.process_time() - started
+    virtual_s, simulated_s = table["horizon_s"].sum(), counted["simulated_ms"].sum() / 1e3
+    return Took(len(table["horizon_s"]), runs, float(virtual_s), float(simulated_s / virtual_s), cpu_s)
 
 
 def filled(table: Columns, lanes: int) -> Columns:

@@ -29,6 +29,9 @@ NEARLY = 0.8
 CALM_SHARE = 0.4
 """Share of the re-arm period that the longest stay in the softirq may take."""
 
+FEW = 0.02
+"""Share of the IOVAs that may be added up to the horizon: more are added while magazines fill up for the first time."""
+
 SAME, SAME_NS = 0.05, 20_000.0
 """Relative and absolute difference between means of callbacks that are the same."""
 
@@ -88,17 +91,17 @@ def at_rest(
     Now ``erases`` IOVAs were freed to the tree, ``above_4g`` lie there, and ``stay_max_ns`` was the longest stay.
     """
     ahead = doublings(half.now_ns, now.now_ns, limits.horizon_ns)
-
-    def stays_below(limit: Any, peak: Any, before: Any) -> Any:
-        return peak + ahead * (peak - before) <= NEARLY * limit
+    more_nodes = ahead * (now.nodes_peak - half.nodes_peak)
+    more_magazines = ahead * (now.depot_peak - half.depot_peak)
 
     return (
         (now.now_ns >= limits.earliest_ns)
         & (erases == 0)
         & ((above_4g == 0) | np.isinf(limits.nodes))
         & (stay_max_ns < CALM_SHARE * limits.rearm_ns)
-        & stays_below(limits.magazines, now.depot_peak, half.depot_peak)
-        & stays_below(limits.nodes, now.nodes_peak, half.nodes_peak)
+        & (more_nodes <= FEW * now.nodes_peak)
+        & (now.nodes_peak + more_nodes <= NEARLY * limits.nodes)
+        & (now.depot_peak + more_magazines <= NEARLY * limits.magazines)
         & _same_callbacks(quarter, half, now)
     )
 

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.in_slices import simulate
 from tests.workers.scenarios import table
 from tests.workers.test_rcache import HIGH, LOW, OneCpu
-from workers import magazines
+from workers import magazines, task
 from workers.reference.locks import run_alone
 from workers.reference.run import simulate_columns
 from workers.schema import PFNS_BELOW_4G, Columns
@@ -224,3 +224,30 @@ def test_rings_spare_each_other_flushes(burst, cpus, tolerance):
     columns = table([long_bursts(cpus, burst, seed) for seed in (1, 2)])
     flushes, twin = flushes_of_rings(simulate(columns)).mean(), flushes_of_rings(simulate_columns(columns)).mean()
     assert flushes == pytest.approx(twin, rel=tolerance)
+
+
+AT_REST: dict[str, dict[str, Any]] = {
+    f"{cpus} CPUs, bursts of {burst}": {
+        "cpus": cpus,
+        "in_flight": 256,
+        "unmap_burst": burst,
+        "burst_period_us": period_us,
+        "hz": 1000,
+        "policy": "list_untrimmed",
+    }
+    for cpus, burst, period_us in ((8, 16, 160.0), (8, 64, 900.0), (16, 200, 4_000.0))
+}
+"""Nothing goes to the tree but misses: workers.rest. The first two are followed event by event, the third in slices."""
+
+
+def missed(out: Columns) -> np.ndarray:
+    """Maps that neither magazines nor depot served; (rows,)."""
+    return out["rbtree_inserts"].astype(float)
+
+
+def test_misses_of_loads_at_rest_grow_rare_as_records_do():
+    """More than twice the time that is seen of them."""
+    columns = table([AT_REST[name] | {"horizon_s": 0.8} for name in list(AT_REST)[1:]])
+    counted = task.count(columns)
+    assert (counted["simulated_ms"] < 400).all()
+    assert missed(counted) == pytest.approx(missed(simulate_columns(columns)), rel=0.06)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmarks.truth import by_scenario, columns, error, read_cases
 from tests.workers.scenarios import table
 from tests.workers.test_batching import assert_same_bits, rows_of
-from workers import cost, params, rest
+from workers import cost, params, rest, task
+from workers.delicate import expected_seconds
 from workers.events import run as events
 from workers.rest import Limits, Seen
 
 LOAD = {"cpus": 8, "unmap_burst": 64, "burst_period_us": 900.0, "in_flight": 200, "hz": 1000, "horizon_s": 2.0}
 LOAD |= {"policy": "array_128mags"}
 EARLIEST_MS = 32 * 11
+
+DATA = Path(__file__).parents[1] / "data" / "rest_rows.jsonl"
 
 NEVER = 1e9
 """In place of rest.CALLBACKS."""
@@ -48,10 +54,12 @@ def test_records_of_a_stationary_sequence_grow_by_as_much_with_each_doubling_of_
         ({"now": NOW._replace(depot_peak=16), "half": HALF._replace(depot_peak=16)}, True),
         ({"now": NOW._replace(depot_peak=26), "half": HALF._replace(depot_peak=26)}, False),
         ({"now": NOW._replace(depot_peak=99), "limits": LIMITS._replace(magazines=np.inf)}, True),
-        ({"now": NOW._replace(nodes_peak=1_400)}, False),
+        ({"now": NOW._replace(nodes_peak=1_023)}, False),  # 21 since half the time, and as many more
+        ({"now": NOW._replace(nodes_peak=1_012)}, True),
+        ({"limits": LIMITS._replace(nodes=1_258)}, True),
+        ({"limits": LIMITS._replace(nodes=1_256)}, False),
         ({"now": NOW._replace(callback_ns=4e6)}, False),  # 300 us each, before 100
         ({"now": NOW._replace(callback_ns=2.15e6)}, True),
-        ({"now": NOW._replace(callbacks=20.0, callback_ns=1e6, now_ns=4e8), "half": HALF._replace(callbacks=10)}, False),
     ],
 )
 def test_each_sign_of_unrest_is_enough(change, expected):
@@ -80,7 +88,7 @@ def test_limits_are_those_of_load_and_depot():
         {"burst_period_us": 300.0, "unmap_burst": 16, "policy": "list_untrimmed"},
         {"iova_pages": "1:0.9,32:0.1", "cpus": 16},
         {"phase": "aligned", "burst_period_us": 4_000.0},
-        {"policy": "list", "cpus": 48, "burst_period_us": 10_000.0, "free_cpu_shift": 3},
+        {"policy": "list", "cpus": 48, "unmap_burst": 24, "burst_period_us": 9_000.0, "free_cpu_shift": 3},
         {"dma32_first": False},
         {"strict": True},
         {"horizon_s": 8.0, "burst_period_us": 3_000.0},
@@ -89,7 +97,7 @@ def test_limits_are_those_of_load_and_depot():
 def test_a_load_at_rest_counts_what_the_whole_run_counts(change, monkeypatch):
     scenario = table([LOAD | change])
     early = events.run(scenario)
-    assert early["simulated_ms"][0] == pytest.approx(max(EARLIEST_MS, 1e3 * scenario["horizon_s"][0] / 16), rel=0.02)
+    assert EARLIEST_MS <= early["simulated_ms"][0] <= 0.4e3 * scenario["horizon_s"][0]
     monkeypatch.setattr(rest, "CALLBACKS", NEVER)
     whole = events.run(scenario)
     assert whole["simulated_ms"][0] == 1e3 * scenario["horizon_s"][0]
@@ -105,7 +113,7 @@ def test_a_load_at_rest_counts_what_the_whole_run_counts(change, monkeypatch):
         ("callback_max_ms", 0.1, 0.01),
         ("rbtree_lock_acquisitions", 0.12, 10),
         ("rbtree_walk_steps", 0.12, 10),
-        ("iova_nodes_peak", 0.03, 0),
+        ("iova_nodes_peak", 0.05, 0),
         ("magazines_peak", 0.05, 3),
     ):
         assert early[name][0] == pytest.approx(whole[name][0], rel=relative, abs=absolute), name
@@ -126,9 +134,29 @@ def test_a_load_that_is_not_at_rest_is_followed_to_its_horizon(change):
     assert events.run(scenario)["simulated_ms"] == 1e3 * scenario["horizon_s"]
 
 
+def test_long_runs_of_the_reference_machine_are_told_from_their_beginnings():
+    """Of 80 loads of 8 to 20 s the three that take the least; benchmarks/model_agreement.py takes them all."""
+    cases = read_cases(DATA)
+    groups = by_scenario(cases)
+    whole_s = expected_seconds(columns(cases))
+    groups = sorted((group for group in groups if whole_s[group[0]] > 0), key=lambda group: whole_s[group[0]])
+    light = [cases[i] for group in groups[:3] for i in group]
+    counted = task.count(columns(light))
+    assert counted["simulated_ms"].sum() < 0.5e3 * sum(case.scenario["horizon_s"] for case in light)
+    for name, within, floor in (
+        ("ops_completed", 0.01, 0.0),
+        ("callback_mean_ms", 0.1, 0.02),
+        ("callback_max_ms", 0.25, 0.02),
+        ("iova_nodes_peak", 0.05, 0.0),
+    ):
+        figures = [[row[name] for row in case.seeds] for case in light]
+        assert max(abs(error(v, f, floor)) for v, f in zip(counted[name], figures, strict=True)) < within, name
+
+
 def test_a_depot_s_results_do_not_depend_on_the_others_that_share_its_run():
     """Some are at rest, the smallest overflows: it goes on alone, and so does what it stood for."""
-    load = LOAD | {"horizon_s": 1.0, "cpus": 40, "unmap_burst": 60, "in_flight": 130, "burst_period_us": 5_000.0, "phase": "aligned"}
+    load = LOAD | {"cpus": 40, "unmap_burst": 60, "in_flight": 130, "burst_period_us": 5_000.0, "phase": "aligned"}
+    load |= {"horizon_s": 1.0}
     scenarios = table([load | {"policy": name} for name in ("array", "array_cpus", "array_128mags", "list_untrimmed")])
     together = events.run(scenarios)
     assert (together["simulated_ms"] < 1_000).tolist() == [False, False, True, True]

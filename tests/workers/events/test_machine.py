@@ -12,8 +12,8 @@ from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.domain import OVERSIZE
 from workers.events.machine import Machine
-from workers.events.tally import counters, tally
 from workers.events.side import CLASS
+from workers.events.tally import counters, tally
 from workers.events.tree import HIGH
 from workers.reference.machine import simulate
 from workers.schema import FQ_ENTRIES, Columns
