@@ -1,7 +1,7 @@
 """From the callbacks that finished to their columns: count, mean, quantiles.
 
-A lane found steady (workers.steady) was not simulated to its horizon: what it did in its last two windows stands for
-the rest, so those callbacks weigh more.
+A lane found steady (workers.steady) was not simulated to its horizon: what it did since the last look but one
+stands for the rest, so those callbacks weigh more.
 """
 
 from __future__ import annotations

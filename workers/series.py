@@ -81,7 +81,8 @@ class Samples:
 def time_series(scenario: Columns) -> Columns:
     """SERIES of one scenario, arrays of shape (samples,): one a slice of the model, or one a millisecond of the events.
 
-    ``scenario``: scenario and depot columns, shapes (1,). It runs as ``workers.task.simulate`` runs it.
+    ``scenario``: scenario and depot columns, shapes (1,). It runs as ``workers.task.simulate`` runs it, and to its
+    horizon.
     """
     return _of_events(scenario) if run.run(scenario)["delicate"][0] else _of_slices(scenario)
 
