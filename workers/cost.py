@@ -37,6 +37,10 @@ every CPU, which are holes or wanted."""
 FAILED_WALK = 0.2
 """Share of the nodes below 4 GiB that a search passes in vain, for every magazine that is freed there."""
 
+DEPOT_OF_FULL_RINGS = (32.0, 0.125)
+"""Most magazines in the depot, some and more for each CPU, where rings fill up by themselves: CPUs free their own before
+the timer comes to them."""
+
 CACHED_A_CPU = 190.0
 """IOVAs in a CPU's magazines."""
 
@@ -146,4 +150,6 @@ def expected_load(scenarios: Columns) -> Load:
     held_ns += overflow * (s["lock_handover_ns"] + 2 * free_ns) + refused * s["lock_handover_ns"]
     held_ns += failed * FAILED_WALK * low_nodes * s["rb_visit_ns"]
     depot = drained / s["magazine_pfns"]
+    at_most = DEPOT_OF_FULL_RINGS[0] + DEPOT_OF_FULL_RINGS[1] * active
+    depot = np.where(burst * between_ns / pace_ns > FQ_ENTRIES, np.minimum(depot, at_most), depot)
     return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns, depot, low_pages)
