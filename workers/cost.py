@@ -38,8 +38,8 @@ FAILED_WALK = 0.2
 """Share of the nodes below 4 GiB that a search passes in vain, for every magazine that is freed there."""
 
 DEPOT_OF_FULL_RINGS = (32.0, 0.125)
-"""Most magazines in the depot, some and more for each CPU, where rings fill up by themselves: CPUs free their own before
-the timer comes to them."""
+"""Most magazines in the depot, some and more for each CPU, where rings fill up by themselves: CPUs free their own
+before the timer comes to them."""
 
 CACHED_A_CPU = 190.0
 """IOVAs in a CPU's magazines."""
