@@ -58,6 +58,14 @@ def test_a_lock_that_is_always_held_costs_no_more_than_it_gets_done():
     assert always_s == pytest.approx(often_s, rel=0.2)
 
 
+@pytest.mark.parametrize("change", [{}, {"burst_period_us": 200.0, "horizon_s": 0.1}, {"cpus": 8, "unmap_burst": 128}])
+def test_depots_are_foreseen_within_a_factor_of_two(change):
+    """What the timer drains, or what stays there where rings fill up by themselves."""
+    row = LOAD | {"policy": "list_untrimmed"} | change
+    load, _ = counted(row)
+    assert 0.5 < load.depot / events.run(table([row]))["depot_magazines_peak"][0] < 2.0
+
+
 def test_costs_grow_with_the_cpus_and_are_never_nothing():
     rows = [LOAD | {"cpus": cpus, "policy": "list"} for cpus in (1, 2, 4, 8, 16)]
     seconds = cost.seconds(table(rows))
