@@ -13,7 +13,7 @@ import numpy as np
 
 from workers import rest
 from workers.jiffies import rearm_period_ms
-from workers.params import aligned_pages, of_mixes
+from workers.params import mean_slot_pages, of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
 
 SECONDS_PER_CPU = 0.7e-3
@@ -87,8 +87,7 @@ def seconds(scenarios: Columns) -> np.ndarray:
 def simulated_s(scenarios: Columns) -> np.ndarray:
     """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest), shape (rows,)."""
     load = expected_load(scenarios)
-    slot_pages = of_mixes(scenarios["iova_pages"], lambda mix: sum(aligned_pages(size) * w for size, w in mix))
-    limits = rest.limits(scenarios, slot_pages)
+    limits = rest.limits(scenarios, mean_slot_pages(scenarios["iova_pages"]))
     rests = (load.oversize == 0) & (load.overflow == 0) & (load.stay_ns < rest.CALM_SHARE * limits.rearm_ns)
     rests &= load.depot <= rest.NEARLY * limits.magazines
     rests &= load.low_pages <= rest.NEARLY * PFNS_BELOW_4G

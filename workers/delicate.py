@@ -11,7 +11,7 @@ import numpy as np
 
 from workers import alike, cost, slices, timer
 from workers.jiffies import rearm_period_ms
-from workers.params import Params, aligned_pages, of_mixes
+from workers.params import Params, mean_slot_pages, of_mixes
 from workers.schema import RCACHE_MAX_PAGES, Columns
 from workers.state import State
 
@@ -41,7 +41,7 @@ def affordable(scenarios: Columns) -> np.ndarray:
 
     ``scenarios``: scenario and depot columns, shapes (rows,).
     """
-    slot_pages = of_mixes(scenarios["iova_pages"], lambda mix: sum(aligned_pages(size) * w for size, w in mix))
+    slot_pages = mean_slot_pages(scenarios["iova_pages"])
     in_flight = scenarios["active_cpus"] * scenarios["in_flight"].astype(float)
     fits = (in_flight <= MOST_IN_FLIGHT) & (2.0 * in_flight * slot_pages <= MOST_PAGES)
     fits &= of_mixes(scenarios["iova_pages"], len) <= MOST_CLASSES

@@ -102,6 +102,11 @@ def of_mixes(iova_pages: np.ndarray, value: Callable[[list[tuple[int, float]]], 
     return np.array([found[text] for text in iova_pages], float)
 
 
+def mean_slot_pages(iova_pages: np.ndarray) -> np.ndarray:
+    """Address space that an IOVA of each row's mix occupies in the mean, in pages; shape (rows,)."""
+    return of_mixes(iova_pages, lambda mix: sum(aligned_pages(size) * weight for size, weight in mix))
+
+
 def from_columns(scenarios: Columns) -> Params:
     """Parameters of the given scenario and depot columns, each of shape (lanes,), all with as many size classes.
 
@@ -115,7 +120,7 @@ def from_columns(scenarios: Columns) -> Params:
     slot = np.vectorize(aligned_pages, otypes=[float])(pages.astype(np.int64))
     active = scenarios["active_cpus"].astype(np.int64)
     first_row = np.concatenate(([0], np.cumsum(active)[:-1]))
-    limits = rest.limits(scenarios, (slot * weight).sum(0))
+    limits = rest.limits(scenarios, mean_slot_pages(scenarios["iova_pages"]))
     row_lane = np.repeat(np.arange(lanes), active)
     return Params(
         cpus=scenarios["cpus"].astype(np.int64),
