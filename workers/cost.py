@@ -125,7 +125,8 @@ def expected_load(scenarios: Columns) -> Load:
     aligned = s["phase"] == "aligned"
     between_ns = np.maximum(1e6 * rearm_period_ms(s["hz"]), np.where(aligned, pace_ns, 0.0))
     queued = np.where(s["strict"], 0.0, burst * between_ns / pace_ns)
-    queued = np.where(queued <= FQ_ENTRIES, queued, FQ_ENTRIES / 2)
+    fills_up = queued > FQ_ENTRIES
+    queued = np.where(fills_up, FQ_ENTRIES / 2, queued)
     drained = active * queued * (1 - oversize)
     room = np.where(s["depot_kind"] == "list", np.inf, s["depot_capacity"] * s["magazine_pfns"])
     visits = 1.0 + np.log2(2.0 + active * s["in_flight"])
@@ -150,5 +151,5 @@ def expected_load(scenarios: Columns) -> Load:
     held_ns += failed * FAILED_WALK * low_nodes * s["rb_visit_ns"]
     depot = drained / s["magazine_pfns"]
     at_most = DEPOT_OF_FULL_RINGS[0] + DEPOT_OF_FULL_RINGS[1] * active
-    depot = np.where(burst * between_ns / pace_ns > FQ_ENTRIES, np.minimum(depot, at_most), depot)
+    depot = np.where(fills_up, np.minimum(depot, at_most), depot)
     return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns, depot, low_pages)

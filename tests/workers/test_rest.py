@@ -34,7 +34,7 @@ def test_time_doubles():
 
 
 def test_records_of_a_stationary_sequence_grow_by_as_much_with_each_doubling_of_time():
-    """What the law is about: new minima of random walks' noise, 20,000 sequences of it, between 16, 32, 64 and 128."""
+    """What the law is about: new minima of 20,000 random sequences, from the 16th to the 32nd, 64th and 128th."""
     lowest = np.minimum.accumulate(np.random.default_rng(1).random((20_000, 128)), axis=1)
     records = (np.diff(lowest, axis=1) < 0).cumsum(1)
     grown = [float((records[:, 2 * t - 2] - records[:, t - 2]).mean()) for t in (16, 32, 64)]
