@@ -115,13 +115,13 @@ def _of_events(scenario: Columns) -> Columns:
         samples.add(
             Moment(
                 now_ns=now_ns,
-                callback_since_ns=machine.callback_since_ns,
-                softirq_since_ns=machine.softirq_since_ns,
-                callbacks=[ns for _, ns in machine.callbacks],
-                depot_magazines=machine.depot_magazines,
-                queued_iovas=sum(len(ring.iovas) for ring in machine.rings),
-                held_ns=machine.held_ns,
-                iova_nodes=machine.structs,
+                callback_since_ns=machine.queue.callback_since_ns,
+                softirq_since_ns=machine.queue.softirq_since_ns,
+                callbacks=machine.counted.callbacks_ns,
+                depot_magazines=machine.counted.depot_magazines,
+                queued_iovas=sum(len(ring.iovas) for ring in machine.queue.rings),
+                held_ns=machine.counted.held_ns,
+                iova_nodes=machine.counted.nodes,
             )
         )
         return now_ns + EVERY_NS

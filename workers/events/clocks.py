@@ -64,7 +64,6 @@ class Clocks:
         """What is due beside the CPUs, by its entry in the heap, which is below 0."""
         self.asked_ns = 0.0
         """When the CPU at work last let those with lower clocks go first."""
-        self.irqs_off_max_ns = 0.0
 
     def go(self, tasks: Mapping[int, Steps], horizon_ns: float, look: Look | None = None) -> None:
         """Runs ``tasks``, by CPU, to the horizon, and the ``others`` as they are due.
@@ -97,8 +96,3 @@ class Clocks:
             now += self.local_ns if lock.last == cpu else self.remote_ns
         lock.last = cpu
         return now
-
-    def irqs_were_off(self, span_ns: float) -> None:
-        """Interrupts were off for ``span_ns`` on some CPU."""
-        if span_ns > self.irqs_off_max_ns:
-            self.irqs_off_max_ns = span_ns

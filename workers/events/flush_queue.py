@@ -1,4 +1,4 @@
-"""The flush queue of a domain: a ring of every CPU, the unmaps that enter it as one run, and the timer that drains all.
+"""The flush queue of a domain: a ring of every CPU, and the timer that drains all.
 
 Source: drivers/iommu/iova.c (5.15), queue_iova(), fq_ring_free(), fq_flush_timeout(); kernel/time/timer.c.
 """
@@ -6,149 +6,126 @@ Source: drivers/iommu/iova.c (5.15), queue_iova(), fq_ring_free(), fq_flush_time
 from __future__ import annotations
 
 from collections.abc import Mapping
-from heapq import heapify, heappush
+from heapq import heappush
 from math import inf
 from typing import Any
 
-from workers.events.clocks import NOBODY, Ring, Steps, begun_within
+from workers.events.clocks import NOBODY, Clocks, Ring, Steps
+from workers.events.counters import Counters
 from workers.events.domain import Domain
+from workers.events.runs import Runs
 from workers.hazard import LONG_STAY_S
 from workers.jiffies import rearm_jiffies
 
 
-class FlushQueue(Domain):
-    """Of one scenario under one depot (both as plain values by column name)."""
+class FlushQueue:
+    """Of one scenario (plain values by column name); ``in_flight``: what each active CPU has mapped."""
 
-    def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any]) -> None:
-        super().__init__(scenario, depot)
-        self.scenario = scenario
-        self.cpus, self.active = scenario["cpus"], scenario["active_cpus"]
+    def __init__(
+        self,
+        scenario: Mapping[str, Any],
+        domain: Domain,
+        in_flight: list[list[int]],
+        clocks: Clocks,
+        counted: Counters,
+    ) -> None:
+        self.domain, self.clocks, self.counted = domain, clocks, counted
+        self.rings = [Ring() for _ in in_flight]
+        self.runs = Runs(scenario["unmap_ns"], in_flight, self.rings, clocks, counted)
+        self.idle = scenario["cpus"] - scenario["active_cpus"]
+        self.flush_ns = scenario["iotlb_flush_ns"]
+        self.entry_local_ns, self.entry_remote_ns = scenario["fq_entry_local_ns"], scenario["fq_entry_remote_ns"]
         self.tick_ns = 1e9 / scenario["hz"]
         self.timer_jiffies = int(rearm_jiffies(scenario["hz"]))
-        self.unmap_ns = scenario["unmap_ns"]
-        self.in_flight: list[list[int]] = [[] for _ in range(self.active)]
-        self.rings = [Ring() for _ in range(self.active)]
-        self.runs: dict[int, tuple[float, int]] = {}
-        """CPUs that gave way in a run of unmaps: when the first of them was in the ring, and how many there are."""
         self.epoch = 0
+        """Flushes that are done."""
         self.timer_on = False
         self.timer_cpu = self.running_cpu = self.last_timer_cpu = NOBODY
         self.timer_due_ns = inf
-        self.ops = self.flushes = self.drained_locally = self.drained_by_timer = 0
         self.softirq_since_ns: float | None = None
         self.callback_since_ns: float | None = None
-        self.callbacks: list[tuple[float, float]] = []
-        """(start, duration) of each finished callback, in order."""
-        self.stay_max_ns = self.long_stays_ns = 0.0
-        self.long_stays = 0
 
-    # --- runs of unmaps ---
+    # --- rings ---
 
-    def _done_of_run(self, first_ns: float, by_ns: float) -> int:
-        """How many unmaps of a run, or of a longer one, have asked for the ring before ``by_ns``."""
-        return begun_within(by_ns - first_ns - self.unmap_ns, self.unmap_ns + self.local_ns) + 1
-
-    def _cut_runs(self, now: float) -> None:
-        """Takes back the unmaps of a run that come after a flush at ``now``: the next of them finds its ring drained
-        or to be drained."""
-        each_ns = self.unmap_ns + self.local_ns
-        clocks = {}
-        for cpu, (first_ns, some) in self.runs.items():
-            kept = self._done_of_run(first_ns, now)
-            if kept < some:
-                ring = self.rings[cpu]
-                self.in_flight[cpu][:0] = ring.iovas[kept - some :]
-                del ring.iovas[kept - some :]
-                ring.kept = kept
-                self.ops -= some - kept
-                clocks[cpu] = first_ns + (kept - 1) * each_ns
-        if clocks:
-            for cpu in clocks:
-                del self.runs[cpu]
-            self.heap[:] = [(clocks.get(cpu, clock), cpu) for clock, cpu in self.heap]
-            heapify(self.heap)
-
-    def still_mapped(self, cpu: int) -> int:
-        """IOVAs of a CPU's run that it has not begun to unmap, as the CPU at work sees it: it takes the next one before
-        it asks for the ring."""
-        first_ns, some = self.runs[cpu]
-        return max(some - self._done_of_run(first_ns, self.asked_ns) - 1, 0)
-
-    # --- rings and timer ---
-
-    def _flush(self, now: float) -> float:
+    def flush(self, now: float) -> float:
+        """iommu_flush_iotlb_all(); the clock."""
         self.epoch += 1
-        self.flushes += 1
-        self._cut_runs(now)
-        return now + self.scenario["iotlb_flush_ns"]
+        self.counted.flushes += 1
+        self.runs.cut(now)
+        return now + self.flush_ns
 
-    def _enter_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
+    def enter_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
         """spin_lock() of a ring, and fq_ring_free() of what a flush came after; the clock."""
-        if self.heap[0][0] < now:
+        if self.clocks.heap[0][0] < now:
             yield now
         if ring.busy:
             ring.waiter = cpu
             yield None
-        now = self.enter(ring, cpu, now)
+        now = self.clocks.enter(ring, cpu, now)
         if ring.iovas and ring.epoch < self.epoch:
-            now = yield from self._free_ring(ring, cpu, now)
+            now = yield from self.free_ring(ring, cpu, now)
         return now
 
-    def _leave_ring(self, ring: Ring, now: float) -> None:
+    def leave_ring(self, ring: Ring, now: float) -> None:
+        """spin_unlock()."""
         ring.free_ns = now
         if ring.waiter != NOBODY:
-            heappush(self.heap, (now + self.handover_ns, ring.waiter))
+            heappush(self.clocks.heap, (now + self.clocks.handover_ns, ring.waiter))
             ring.waiter = NOBODY
 
-    def _free_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
+    def free_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
         """fq_ring_free() of all entries; the ring stays locked meanwhile."""
         iovas, ring.iovas = ring.iovas, []
         ring.busy = True
         if cpu == self.running_cpu:
-            self.drained_by_timer += len(iovas)
-            now = yield from self.free(cpu, now, iovas, self.scenario["fq_entry_remote_ns"])
+            self.counted.drained_by_timer += len(iovas)
+            now = yield from self.domain.free(cpu, now, iovas, self.entry_remote_ns)
         else:
-            self.drained_locally += len(iovas)
-            now = yield from self.free(cpu, now, iovas, self.scenario["fq_entry_local_ns"])
+            self.counted.drained_locally += len(iovas)
+            now = yield from self.domain.free(cpu, now, iovas, self.entry_local_ns)
         ring.busy = False
         return now
 
-    def _arm_timer(self, cpu: int, now: float) -> None:
-        """mod_timer(): while its callback runs the timer stays on that CPU."""
-        self.timer_on = True
-        self.timer_cpu = cpu if self.running_cpu == NOBODY else self.running_cpu
-        self.timer_due_ns = (now // self.tick_ns + self.timer_jiffies) * self.tick_ns
+    # --- timer ---
+
+    def arm_timer(self, cpu: int, now: float) -> None:
+        """mod_timer(), if nobody did since the last callback began: while that runs the timer stays on its CPU."""
+        if not self.timer_on:
+            self.timer_on = True
+            self.timer_cpu = cpu if self.running_cpu == NOBODY else self.running_cpu
+            self.timer_due_ns = (now // self.tick_ns + self.timer_jiffies) * self.tick_ns
 
     def softirq(self, cpu: int, now: float) -> Steps:
         """__run_timers(): the flush timer, again and again while it is due on this CPU."""
         if now < self.timer_due_ns:
             return now
+        counted = self.counted
         since = self.softirq_since_ns = now
         while self.timer_cpu == cpu and now >= self.timer_due_ns:
-            if self.heap[0][0] < now:
+            if self.clocks.heap[0][0] < now:
                 yield now
             self.timer_cpu, self.running_cpu = NOBODY, cpu
             started = self.callback_since_ns = now
             now = yield from self._fq_flush_timeout(cpu, now)
             self.callback_since_ns = None
             self.running_cpu, self.last_timer_cpu = NOBODY, cpu
-            self.callbacks.append((started, now - started))
-            self.stay_max_ns = max(self.stay_max_ns, now - since)
+            counted.callbacks_ns.append(now - started)
+            counted.stay_max_ns = max(counted.stay_max_ns, now - since)
         self.softirq_since_ns = None
-        self.asked_ns = now
+        self.clocks.asked_ns = now
         if now - since >= LONG_STAY_S * 1e9:
-            self.long_stays += 1
-            self.long_stays_ns += now - since
+            counted.long_stays += 1
+            counted.long_stays_ns += now - since
         return now
 
     def _fq_flush_timeout(self, cpu: int, now: float) -> Steps:
         """One flush, then every possible CPU's ring into the rcache of this one."""
         self.timer_on = False
-        now = self._flush(now)
+        now = self.flush(now)
         for ring in self.rings:
             asked = now
-            now = yield from self._enter_ring(ring, cpu, now)
-            self._leave_ring(ring, now)
-            self.irqs_were_off(now - asked)
-        idle_ns = self.local_ns if self.last_timer_cpu == cpu else self.remote_ns
-        return now + (self.cpus - self.active) * idle_ns
+            now = yield from self.enter_ring(ring, cpu, now)
+            self.leave_ring(ring, now)
+            self.counted.irqs_were_off(now - asked)
+        idle_ns = self.clocks.local_ns if self.last_timer_cpu == cpu else self.clocks.remote_ns
+        return now + self.idle * idle_ns

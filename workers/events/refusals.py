@@ -12,8 +12,9 @@ from heapq import heappop, heappush, heappushpop
 from math import inf, nextafter
 from typing import Any
 
-from workers.events.clocks import NOBODY, Steps
-from workers.events.flush_queue import FlushQueue
+from workers.events.clocks import NOBODY, Clocks, Steps
+from workers.events.counters import Counters
+from workers.events.domain import OVERSIZE, Domain
 from workers.schema import RCACHE_BINS
 
 REFUSALS = -1 - RCACHE_BINS
@@ -23,55 +24,56 @@ SHORTEST_ROW = 3
 """Attempts from which on it pays to stand in line."""
 
 
-class Refusals(FlushQueue):
-    """Of one scenario under one depot (both as plain values by column name), of one size of IOVAs."""
+class Line:
+    """CPUs with such rows, in one scenario (plain values by column name), of one size of IOVAs."""
 
-    def __init__(self, scenario: Mapping[str, Any], depot: Mapping[str, Any]) -> None:
-        super().__init__(scenario, depot)
-        self.map_ns = scenario["map_ns"]
-        self.cached_map_ns = self.map_ns + self.local_ns
+    def __init__(self, scenario: Mapping[str, Any], domain: Domain, clocks: Clocks, counted: Counters) -> None:
+        self.locked, self.clocks, self.counted = domain.locked, clocks, counted
+        self.to_next_ns = 2 * scenario["iova_slab_ns"] + clocks.local_ns + (scenario["map_ns"] + clocks.local_ns)
+        """From a refusal to the CPU's next attempt."""
+        self.pages = 0 if domain.bins[0] == OVERSIZE else domain.rcaches.bins[domain.bins[0]].pages
         self.horizon_ns = 1e9 * scenario["horizon_s"]
-        self.others[REFUSALS] = self._serve_line
-        self.line: list[tuple[float, int, int]] = [(inf, NOBODY, 0)]
+        clocks.others[REFUSALS] = self._serve
+        self.waiting: list[tuple[float, int, int]] = [(inf, NOBODY, 0)]
         """A heap of (clock at which it asks for the lock, CPU, attempts left), and one that is never due."""
-        self.left_line = [(0.0, 0)] * scenario["cpus"]
+        self.left = [(0.0, 0)] * scenario["cpus"]
         """Of each CPU that was in line: when it asks next, and attempts it left."""
 
-    def in_line(self, cpu: int, asks_ns: float, most: int) -> Steps:
+    def stand(self, cpu: int, asks_ns: float, most: int) -> Steps:
         """Up to ``most`` first attempts, the first of which asks for the lock at ``asks_ns``: how many were refused,
         and when the next one asks. Nothing else may happen to the CPU meanwhile."""
-        heappush(self.line, (asks_ns, cpu, most))
-        if self.line[0][1] == cpu:
-            heappush(self.heap, (asks_ns, REFUSALS))
+        heappush(self.waiting, (asks_ns, cpu, most))
+        if self.waiting[0][1] == cpu:
+            heappush(self.clocks.heap, (asks_ns, REFUSALS))
         yield None
-        asks_ns, left = self.left_line[cpu]
+        asks_ns, left = self.left[cpu]
         return most - left, asks_ns
 
-    def _serve_line(self, now: float) -> None:
+    def _serve(self, now: float) -> None:
         """Refuses those in line, in the order of their clocks, until somebody else is due; or lets all go."""
-        line = self.line
-        first_ns = line[0][0]
+        waiting, heap = self.waiting, self.clocks.heap
+        first_ns = waiting[0][0]
         if first_ns > now:
             return  # another entry of the heap came first, and this one with it
-        if self.tree.sizes[0] < self.tree.max32_alloc_size:
-            while line[0][0] < inf:
-                self._leave_line(*heappop(line))
+        if not self.locked.refuses(0):
+            while waiting[0][0] < inf:
+                self._leave(*heappop(waiting))
             return
-        self._refuse_until(min(self.heap[0], (self.horizon_ns, NOBODY)))
-        if line[0][0] < inf:  # a CPU with a lower number is due as well if nobody was served: it comes first
-            heappush(self.heap, (line[0][0] if line[0][0] > first_ns else nextafter(now, inf), REFUSALS))
+        self._refuse_until(min(heap[0], (self.horizon_ns, NOBODY)))
+        if waiting[0][0] < inf:  # a CPU with a lower number is due as well if nobody was served: it comes first
+            heappush(heap, (waiting[0][0] if waiting[0][0] > first_ns else nextafter(now, inf), REFUSALS))
 
-    def _leave_line(self, asks_ns: float, cpu: int, left: int) -> None:
-        self.left_line[cpu] = asks_ns, left
-        heappush(self.heap, (asks_ns, cpu))
+    def _leave(self, asks_ns: float, cpu: int, left: int) -> None:
+        self.left[cpu] = asks_ns, left
+        heappush(self.clocks.heap, (asks_ns, cpu))
 
     def _refuse_until(self, until: tuple[float, int]) -> None:
-        """As ``search`` of one after the other, and what each does from there to its next attempt."""
-        line, lock, handover_ns = self.line, self.tree_lock, self.handover_ns
-        local_ns, remote_ns, wait_ns, wait_max_ns = self.local_ns, self.remote_ns, self.wait_ns, self.wait_max_ns
-        to_next_ns = 2 * self.iova_slab_ns + local_ns + self.cached_map_ns
+        """As ``LockedTree.search`` of one after the other, and what each does from there to its next attempt."""
+        waiting, lock, counted, to_next_ns = self.waiting, self.locked.lock, self.counted, self.to_next_ns
+        local_ns, remote_ns, handover_ns = self.locked.local_ns, self.locked.remote_ns, self.locked.handover_ns
+        wait_ns, wait_max_ns = counted.wait_ns, counted.wait_max_ns
         free_ns, last, refused = lock.free_ns, lock.last, 0
-        first = heappop(line)
+        first = heappop(waiting)
         while first < until:
             asked, cpu, left = first
             if free_ns > asked:
@@ -86,15 +88,15 @@ class Refusals(FlushQueue):
                 wait_max_ns = wait
             asks_ns = free_ns + to_next_ns
             if left > 1:
-                first = heappushpop(line, (asks_ns, cpu, left - 1))
+                first = heappushpop(waiting, (asks_ns, cpu, left - 1))
             else:
-                self._leave_line(asks_ns, cpu, 0)
+                self._leave(asks_ns, cpu, 0)
                 until = min(until, (asks_ns, cpu))
-                first = heappop(line)
-        heappush(line, first)
-        lock.free_ns, lock.last, self.wait_ns, self.wait_max_ns = free_ns, last, wait_ns, wait_max_ns
-        self.irqs_were_off(wait_max_ns)
-        self.structs_peak = max(self.structs_peak, self.structs + 1)
-        self.acquisitions += refused
-        self.ops += refused
-        self.cached_pages -= refused * self.rcaches[self.bins[0]].pages
+                first = heappop(waiting)
+        heappush(waiting, first)
+        lock.free_ns, lock.last, counted.wait_ns, counted.wait_max_ns = free_ns, last, wait_ns, wait_max_ns
+        counted.irqs_were_off(wait_max_ns)
+        counted.nodes_peak = max(counted.nodes_peak, counted.nodes + 1)
+        counted.acquisitions += refused
+        counted.ops += refused
+        counted.cached_pages -= refused * self.pages

@@ -8,7 +8,7 @@ import numpy as np
 
 from workers import alike, params, rest
 from workers.events.machine import Machine
-from workers.events.tally import Tally, carried_on, counters, tally
+from workers.events.tally import Tally, carried_on, columns, tally
 from workers.phases import uniform_phases
 from workers.schema import Columns
 
@@ -24,7 +24,7 @@ def run(scenarios: Columns) -> Columns:
         while rows := [row for row in rows if row not in found]:
             found |= _run_first(scenarios, rows)
     cpus, keeps = scenarios["cpus"].tolist(), scenarios["trim_threshold"].tolist()
-    counted = [counters(found[row], cpus[row], keeps[row]) for row in range(len(cpus))]
+    counted = [columns(found[row], cpus[row], keeps[row]) for row in range(len(cpus))]
     return {name: np.array([row[name] for row in counted]) for name in counted[0]}
 
 
@@ -35,13 +35,13 @@ def _run_first(scenarios: Columns, rows: list[int]) -> dict[int, Tally]:
     watch = Watch(ran, {row: limits(scenario) for row, scenario in only.items()})
     ran.run(watch.look)
     end = tally(ran, ran.horizon_ns)
-    return watch.found | {row: end for row in watch.waiting if row == rows[0] or not ran.refused}
+    return watch.found | {row: end for row in watch.waiting if row == rows[0] or not ran.domain.rcaches.refused}
 
 
 def machine(scenario: Columns) -> Machine:
     """The machine of one scenario, shapes (1,), ready to run."""
     row: dict[str, Any] = {name: values.tolist()[0] for name, values in scenario.items()}
-    return Machine(row, row, uniform_phases(params.from_columns(scenario)).tolist())
+    return Machine(row, uniform_phases(params.from_columns(scenario)).tolist())
 
 
 def limits(scenario: Columns) -> rest.Limits:
@@ -71,6 +71,6 @@ class Watch:
     def _settle(self, quarter: Tally, half: Tally, now: Tally) -> None:
         for row, limit in list(self.waiting.items()):
             seen = quarter.seen, half.seen, now.seen
-            if rest.at_rest(*seen, limit, now.erases, now.above_4g, now.stay_max_ns):
+            if rest.at_rest(*seen, limit, now.counted.erases, now.above_4g, now.counted.stay_max_ns):
                 self.found[row] = carried_on(half, now, limit.horizon_ns)
                 del self.waiting[row]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workers import rest
+from workers.events.counters import Counters
 from workers.results import CPU_MAGAZINES, softirq_columns
 
 if TYPE_CHECKING:
@@ -16,83 +18,39 @@ STEADY = ("ops", "flushes", "drained_locally", "drained_by_timer")
 
 RECORDS = (
     *("acquisitions", "wait_ns", "held_ns", "inserts", "walk_steps"),
-    *("depot_peak", "bin_peak", "structs", "structs_peak", "cached_pages_peak"),
+    *("depot_peak", "bin_peak", "nodes", "nodes_peak", "cached_pages_peak"),
 )
 """What grows with the logarithm of time there (workers.rest)."""
 
 
 class Tally(NamedTuple):
-    """Counters as the machine's, times in ns. ``callbacks_ns``: durations of the finished ones."""
+    """At ``now_ns``, simulated until ``simulated_ns``; times in ns."""
 
     now_ns: float
     simulated_ns: float
-    callbacks_ns: list[float]
+    counted: Counters
     callback_ns: float
     """How long the callback that goes on has lasted, 0 without one; ``stay_ns``: the stay in the softirq."""
     stay_ns: float
-    stay_max_ns: float
-    long_stays: int
-    long_stays_ns: float
-    irqs_off_max_ns: float
-    acquisitions: int
-    wait_ns: float
-    wait_max_ns: float
-    held_ns: float
-    erases: int
-    inserts: int
-    walk_steps: int
-    ops: int
-    flushes: int
-    drained_locally: int
-    drained_by_timer: int
-    depot_magazines: int
-    depot_peak: int
-    bin_peak: int
-    """Magazines of the fullest bin."""
-    structs: int
-    structs_peak: int
     above_4g: bool
     """Whether an IOVA lies there."""
-    cached_pages_peak: int
 
     @property
     def seen(self) -> rest.Seen:
-        return rest.Seen(
-            self.now_ns, len(self.callbacks_ns), sum(self.callbacks_ns), self.depot_peak, self.structs_peak
-        )
+        c = self.counted
+        return rest.Seen(self.now_ns, len(c.callbacks_ns), sum(c.callbacks_ns), c.depot_peak, c.nodes_peak)
 
 
 def tally(m: Machine, now: float) -> Tally:
     """At ``now``, the lowest clock."""
-    tree = m.tree
+    callback_since_ns, softirq_since_ns = m.queue.callback_since_ns, m.queue.softirq_since_ns
     return Tally(
         now_ns=now,
         simulated_ns=now,
-        callbacks_ns=[duration for _, duration in m.callbacks],
-        callback_ns=0.0 if m.callback_since_ns is None else now - m.callback_since_ns,
-        stay_ns=0.0 if m.softirq_since_ns is None else now - m.softirq_since_ns,
-        stay_max_ns=m.stay_max_ns,
-        long_stays=m.long_stays,
-        long_stays_ns=m.long_stays_ns,
-        irqs_off_max_ns=m.irqs_off_max_ns,
-        acquisitions=m.acquisitions,
-        wait_ns=m.wait_ns,
-        wait_max_ns=m.wait_max_ns,
-        held_ns=m.held_ns,
-        erases=tree.erases,
-        inserts=tree.inserts,
-        walk_steps=tree.walk_steps,
-        ops=m.ops,
-        flushes=m.flushes,
-        drained_locally=m.drained_locally,
-        drained_by_timer=m.drained_by_timer,
-        depot_magazines=m.depot_magazines,
-        depot_peak=m.depot_peak,
-        bin_peak=max(rcache.peak for rcache in m.rcaches),
-        structs=m.structs,
-        structs_peak=m.structs_peak,
-        above_4g=tree.high.lowest != tree.anchor,
-        cached_pages_peak=m.cached_pages_peak,
+        counted=replace(m.counted, callbacks_ns=list(m.counted.callbacks_ns)),
+        callback_ns=0.0 if callback_since_ns is None else now - callback_since_ns,
+        stay_ns=0.0 if softirq_since_ns is None else now - softirq_since_ns,
+        above_4g=m.domain.locked.tree.any_above_4g,
     )
 
 
@@ -103,40 +61,42 @@ def carried_on(half: Tally, now: Tally, horizon_ns: float) -> Tally:
     grown: dict[str, Any] = {}
     for names, ahead in ((STEADY, times), (RECORDS, doublings)):
         for name in names:
-            count = getattr(now, name)
-            more = ahead * (count - getattr(half, name))
+            count = getattr(now.counted, name)
+            more = ahead * (count - getattr(half.counted, name))
             grown[name] = count + (round(more) if isinstance(count, int) else more)
-    lately_ns = now.callbacks_ns[len(half.callbacks_ns) :]
+    callbacks_ns = now.counted.callbacks_ns
+    lately_ns = callbacks_ns[len(half.counted.callbacks_ns) :]
     again_ns = islice(cycle(lately_ns), round(times * len(lately_ns)))
-    grown |= {"callbacks_ns": [*now.callbacks_ns, *again_ns], "callback_ns": 0.0, "stay_ns": 0.0}
-    return now._replace(now_ns=horizon_ns, **grown)
+    counted = replace(now.counted, **grown, callbacks_ns=[*callbacks_ns, *again_ns])
+    return now._replace(now_ns=horizon_ns, counted=counted, callback_ns=0.0, stay_ns=0.0)
 
 
-def counters(t: Tally, cpus: int, trim_threshold: float) -> dict[str, Any]:
+def columns(t: Tally, cpus: int, trim_threshold: float) -> dict[str, Any]:
     """The counters of kernel.md, section 6. ``trim_threshold``: magazines a bin keeps, of the policy this is asked for,
     which need not be the machine's own."""
-    return softirq_columns(t.callbacks_ns, t.callback_ns, t.stay_max_ns, t.stay_ns) | {
-        "long_stays": t.long_stays,
-        "long_stays_ms": t.long_stays_ns / 1e6,
+    c = t.counted
+    return softirq_columns(c.callbacks_ns, t.callback_ns, c.stay_max_ns, t.stay_ns) | {
+        "long_stays": c.long_stays,
+        "long_stays_ms": c.long_stays_ns / 1e6,
         "simulated_ms": t.simulated_ns / 1e6,
-        "irqs_off_max_ms": t.irqs_off_max_ns / 1e6,
-        "rbtree_lock_held_fraction": min(t.held_ns / t.now_ns, 1.0),
-        "rbtree_lock_acquisitions": t.acquisitions,
-        "rbtree_lock_wait_mean_us": t.wait_ns / max(t.acquisitions, 1) / 1e3,
-        "rbtree_lock_wait_max_us": t.wait_max_ns / 1e3,
-        "rbtree_erases": t.erases,
-        "rbtree_inserts": t.inserts,
-        "rbtree_walk_steps": t.walk_steps,
-        "ops_completed": t.ops,
+        "irqs_off_max_ms": c.irqs_off_max_ns / 1e6,
+        "rbtree_lock_held_fraction": min(c.held_ns / t.now_ns, 1.0),
+        "rbtree_lock_acquisitions": c.acquisitions,
+        "rbtree_lock_wait_mean_us": c.wait_ns / max(c.acquisitions, 1) / 1e3,
+        "rbtree_lock_wait_max_us": c.wait_max_ns / 1e3,
+        "rbtree_erases": c.erases,
+        "rbtree_inserts": c.inserts,
+        "rbtree_walk_steps": c.walk_steps,
+        "ops_completed": c.ops,
         "map_failures": 0,
-        "iovas_drained_by_timer": t.drained_by_timer,
-        "iovas_drained_locally": t.drained_locally,
-        "iotlb_flushes": t.flushes,
-        "magazines_peak": CPU_MAGAZINES * cpus + t.depot_peak,
-        "depot_magazines_peak": t.depot_peak,
-        "depot_magazines_end": t.depot_magazines,
-        "depot_surplus_largest_bin": max(t.bin_peak - trim_threshold, 0),
-        "iova_nodes_peak": t.structs_peak,
-        "iova_nodes_end": t.structs,
-        "iova_space_cached_peak_pages": t.cached_pages_peak,
+        "iovas_drained_by_timer": c.drained_by_timer,
+        "iovas_drained_locally": c.drained_locally,
+        "iotlb_flushes": c.flushes,
+        "magazines_peak": CPU_MAGAZINES * cpus + c.depot_peak,
+        "depot_magazines_peak": c.depot_peak,
+        "depot_magazines_end": c.depot_magazines,
+        "depot_surplus_largest_bin": max(c.bin_peak - trim_threshold, 0),
+        "iova_nodes_peak": c.nodes_peak,
+        "iova_nodes_end": c.nodes,
+        "iova_space_cached_peak_pages": c.cached_pages_peak,
     }

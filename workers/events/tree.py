@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log2
 
+from workers.events.counters import Counters
 from workers.events.side import CLASS, CLASS_BITS, Side
 from workers.events.slots import Slots
 from workers.schema import PFNS_BELOW_4G
@@ -31,28 +32,33 @@ def _side(sizes: Sequence[int], floor: int, limit: int) -> Side | Slots:
 
 
 class Tree:
-    """The IOVAs, of classes of ascending ``sizes`` in pages, the cached ones, and counters; costs in ns."""
+    """The IOVAs, of classes of ascending ``sizes`` in pages, and the cached ones; costs in ns."""
 
-    def __init__(self, sizes: Sequence[int], visit_ns: float, insert_ns: float, erase_ns: float) -> None:
+    def __init__(
+        self, sizes: Sequence[int], visit_ns: float, insert_ns: float, erase_ns: float, counted: Counters
+    ) -> None:
         self.sizes, self.visit_ns, self.insert_ns = sizes, visit_ns, insert_ns
         self.erase_ns = 2 * visit_ns + erase_ns
         self.low = _side(sizes, START_PFN, PFNS_BELOW_4G)
         self.high = _side(sizes, PFNS_BELOW_4G, LIMIT_48BIT)
         self.anchor = self.cached = self.cached32 = self.newest = self.newest32 = self.high.top
         self.max32_alloc_size = PFNS_BELOW_4G
-        self.nodes = 0
-        self.inserts = self.erases = self.walk_steps = 0
+        self.counted = counted
+
+    @property
+    def any_above_4g(self) -> bool:
+        return self.high.lowest != self.anchor
 
     def find_ns(self) -> float:
         """Mean cost of finding a node by its pfn."""
-        return self.visit_ns * max(log2(self.nodes + 1.0) - 1.0, 1.0)
+        return self.visit_ns * max(log2(self.counted.nodes + 1.0) - 1.0, 1.0)
 
     def allocate(self, size_class: int, below_4g: bool) -> tuple[int | None, float]:
         """The highest aligned gap from the cached node down: the IOVA (None: none), and the time.
 
         A search that gets to the bottom begins once more at the limit and ends where it began.
         """
-        passed = 0
+        passed, counted = 0, self.counted
         if below_4g:
             side, start = self.low, self.cached32
             if start >= HIGH:  # what was mapped above since it was cached
@@ -67,9 +73,9 @@ class Tree:
             floor = (start >> CLASS_BITS) + self.sizes[start & CLASS]
             if floor < PFNS_BELOW_4G:
                 new, above, more = side.take(side.top, size_class, floor)
-                visits += more + log2(self.nodes + 1.0)
+                visits += more + log2(counted.nodes + 1.0)
                 steps += more
-        self.walk_steps += steps
+        counted.walk_steps += steps
         if new is None:
             self.max32_alloc_size = self.sizes[size_class]
             return None, visits * self.visit_ns
@@ -80,8 +86,8 @@ class Tree:
             self.cached32 = self.newest32 = new
         else:
             self.cached = self.newest = new
-        self.inserts += 1
-        self.nodes += 1
+        counted.inserts += 1
+        counted.nodes += 1
         return new, visits * self.visit_ns + self.insert_ns
 
     def remove(self, iova: int) -> None:
@@ -99,5 +105,5 @@ class Tree:
         if moves:
             self.cached32 = above
             self.max32_alloc_size = PFNS_BELOW_4G
-        self.nodes -= 1
-        self.erases += 1
+        self.counted.nodes -= 1
+        self.counted.erases += 1

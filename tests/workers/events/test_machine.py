@@ -11,9 +11,9 @@ from tests.workers.mapped import iovas_of
 from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.domain import OVERSIZE
-from workers.events.machine import Machine
+from workers.events.refusals import Line
 from workers.events.side import CLASS
-from workers.events.tally import counters, tally
+from workers.events.tally import columns, tally
 from workers.events.tree import HIGH
 from workers.reference.machine import simulate
 from workers.schema import FQ_ENTRIES, Columns
@@ -87,14 +87,14 @@ def test_where_visits_cost_nothing_counts_are_the_twin_s_to_the_digit(change):
 )
 def test_rows_of_refusals_below_4_gib_count_as_the_twin_s_one_by_one(change, monkeypatch):
     """To the digit, but for runs of unmaps: here they count, and free their nodes, as a whole."""
-    rows, in_line = [], Machine.in_line
+    rows, stand = [], Line.stand
 
     def counted(self, cpu, asks_ns, most):
-        done, asks_ns = yield from in_line(self, cpu, asks_ns, most)
+        done, asks_ns = yield from stand(self, cpu, asks_ns, most)
         rows.append((done, most))
         return done, asks_ns
 
-    monkeypatch.setattr(Machine, "in_line", counted)
+    monkeypatch.setattr(Line, "stand", counted)
     ours, twin = both(FULL | change)
     exact = {"rbtree_lock_wait_max_us", "irqs_off_max_ms", "rbtree_lock_acquisitions", *SAME}
     exact -= {"ops_completed", "iova_nodes_peak", "iovas_drained_by_timer", "iovas_drained_locally"}
@@ -123,19 +123,19 @@ def test_cached_pages_are_those_of_the_magazines_whatever_the_sizes():
     machine = events.machine(table([CALM | {"iova_pages": "3,5", "horizon_s": 0.02}]))
     machine.run()
     cached = 0
-    for rcache in machine.rcaches:
+    for rcache in machine.domain.rcaches.bins:
         magazines = [*rcache.loaded, *rcache.prev, *rcache.depot]
         cached += rcache.pages * sum(len(magazine) for magazine in magazines)
-    assert cached == machine.cached_pages > 0
+    assert cached == machine.counted.cached_pages > 0
 
 
 @settings(max_examples=300)
 @given(st.lists(st.one_of(st.lists(st.booleans(), max_size=20), st.tuples(st.integers(1, 6), st.booleans()))))
 def test_a_cpu_s_magazine_gives_what_the_kernel_s_gives(steps):
     """Pushes of IOVAs below 4 GiB or not, and pops of some, below 4 GiB or any, in turn, beside iova_magazine_pop()."""
-    machine = events.machine(table([CALM]))
-    machine.tree.high.lowest -= 1  # so that something is above 4 GiB
-    rcache, theirs, pushed = machine.rcaches[0], [], 0
+    domain = events.machine(table([CALM])).domain
+    domain.locked.tree.high.lowest -= 1  # so that something is above 4 GiB
+    rcache, theirs, pushed = domain.rcaches.bins[0], [], 0
     for step in steps:
         if isinstance(step, list):
             iovas = [HIGH * above + pushed + i for i, above in enumerate(step)]
@@ -153,7 +153,7 @@ def test_a_cpu_s_magazine_gives_what_the_kernel_s_gives(steps):
             expected.append(theirs[at])
             theirs[at] = theirs[-1]
             del theirs[-1]
-        assert machine.pop(0, rcache, most, low) == expected
+        assert domain.rcaches.pop(0, rcache, most, low) == expected
         assert rcache.loaded[0] == theirs
         assert not rcache.is_poisoned(0) or min(theirs) >= HIGH
 
@@ -181,28 +181,29 @@ def test_loads_that_wait_for_the_lock_agree_on_average_over_seeds(load):
 def test_a_flush_takes_back_the_unmaps_of_a_run_that_come_after_it(flush_ns):
     """Unmaps of 140 ns and 20 ns for the lock: the first is in the ring at 1000 ns, the next asks for it at 1140 ns."""
     machine = events.machine(table([CALM | {"unmap_ns": 140.0, "lock_local_ns": 20.0}]))
-    machine._fill()
-    ring, mine, before = machine.rings[3], machine.in_flight[3], list(machine.in_flight[3])
+    machine.fill()
+    runs, heap = machine.queue.runs, machine.clocks.heap
+    ring, mine, before = machine.queue.rings[3], machine.in_flight[3], list(machine.in_flight[3])
     ring.iovas = mine[:10]
     del mine[:10]
-    machine.ops, machine.runs[3] = 10, (1000.0, 10)
-    machine.heap[:] = [(2440.0, 3), (2500.0, 1)]
+    machine.counted.ops, runs.of_cpu[3] = 10, (1000.0, 10)
+    heap[:] = [(2440.0, 3), (2500.0, 1)]
 
-    machine._cut_runs(flush_ns)
+    runs.cut(flush_ns)
     kept = 1 + sum(1000.0 + 160.0 * i + 140.0 < flush_ns for i in range(9))
     assert ring.iovas == before[:kept]
     assert mine == before[kept:]
-    assert machine.ops == kept
-    assert sorted(machine.heap) == [(1000.0 + 160.0 * (kept - 1), 3), (2500.0, 1)]
-    assert (3 in machine.runs) == (kept == 10)
+    assert machine.counted.ops == kept
+    assert sorted(heap) == [(1000.0 + 160.0 * (kept - 1), 3), (2500.0, 1)]
+    assert (3 in runs.of_cpu) == (kept == 10)
     assert kept == 10 or ring.kept == kept
 
 
 def test_a_strict_burst_with_nothing_left_to_unmap_goes_on_to_its_maps(monkeypatch):
     machine = events.machine(table([CALM | {"strict": True, "iova_pages": "64", "horizon_s": 0.0015}]))
-    monkeypatch.setattr(machine, "_fill", lambda: None)
+    monkeypatch.setattr(machine, "fill", lambda: None)
     machine.run()
-    assert machine.ops == machine.tree.inserts == 8 * 96
+    assert machine.counted.ops == machine.counted.inserts == 8 * 96
 
 
 @settings(max_examples=60, deadline=None)
@@ -212,26 +213,26 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
     machine = events.machine(table([row | {"horizon_s": horizon_s}]))
     machine.run()
 
-    tree = machine.tree
+    tree, rcaches, rings = machine.domain.locked.tree, machine.domain.rcaches, machine.queue.rings
     kept = [iova for mine in machine.in_flight for iova in mine]
-    kept += [iova for ring in machine.rings for iova in ring.iovas]
-    for rcache in machine.rcaches:
+    kept += [iova for ring in rings for iova in ring.iovas]
+    for rcache in rcaches.bins:
         for magazine in (*rcache.loaded, *rcache.prev, *rcache.depot):
-            assert len(magazine) <= machine.mag_pfns
+            assert len(magazine) <= rcaches.mag_pfns
             kept += magazine
-        assert len(rcache.depot) <= machine.capacity
+        assert len(rcache.depot) <= rcaches.capacity
     assert len(kept) == len(set(kept))
     # what a CPU holds in its hands as the horizon comes: entries it frees, a map or a free that waits for the lock
-    most_in_hands = machine.active * (row["unmap_burst"] if row.get("strict") else FQ_ENTRIES)
-    assert 0 <= tree.nodes - len(kept) <= most_in_hands
+    most_in_hands = len(machine.in_flight) * (row["unmap_burst"] if row.get("strict") else FQ_ENTRIES)
+    assert 0 <= machine.counted.nodes - len(kept) <= most_in_hands
     assert set(kept) <= {*iovas_of(tree.low), *iovas_of(tree.high)}
-    assert all(len(ring.iovas) <= FQ_ENTRIES for ring in machine.rings)
-    counted = counters(tally(machine, machine.horizon_ns), machine.cpus, machine.trim_threshold)
+    assert all(len(ring.iovas) <= FQ_ENTRIES for ring in rings)
+    counted = columns(tally(machine, machine.horizon_ns), row["cpus"], rcaches.trim_threshold)
     assert counted["ops_completed"] >= 0
     assert not any(np.isnan(value) for value in counted.values())
-    assert machine.depot_magazines == sum(len(r.depot) for r in machine.rcaches)
-    bins = {machine.bins[iova & CLASS] for iova in kept}
-    cached = {machine.bins[iova & CLASS] for rcache in machine.rcaches for mag in rcache.loaded for iova in mag}
+    assert machine.counted.depot_magazines == sum(len(r.depot) for r in rcaches.bins)
+    bins = {machine.domain.bins[iova & CLASS] for iova in kept}
+    cached = {machine.domain.bins[iova & CLASS] for rcache in rcaches.bins for mag in rcache.loaded for iova in mag}
     assert cached <= bins - {OVERSIZE}
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.workers.mapped import iovas_of
 from workers.events import side
+from workers.events.counters import Counters
 from workers.events.side import CLASS, CLASS_BITS, Side
 from workers.events.slots import Slots
 from workers.events.tree import LIMIT_48BIT, START_PFN, Tree
@@ -81,7 +82,7 @@ def test_any_order_of_maps_and_unmaps_finds_what_a_search_of_every_neighbour_fin
     largest, seed, sizes, freed, above_4g
 ):
     rng = random.Random(seed)
-    tree = Tree(sizes, 12.0, 40.0, 40.0)
+    tree = Tree(sizes, 12.0, 40.0, 40.0, Counters())
     mapped = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(side, "LARGEST_CHUNK", largest)
@@ -91,23 +92,23 @@ def test_any_order_of_maps_and_unmaps_finds_what_a_search_of_every_neighbour_fin
             else:
                 size_class, below_4g = rng.randrange(len(sizes)), rng.random() >= above_4g
                 expected = searched(tree, sizes[size_class], below_4g)
-                before = tree.walk_steps
+                before = tree.counted.walk_steps
                 iova, _ = tree.allocate(size_class, below_4g)
-                assert (pfn(iova), tree.walk_steps - before) == expected
+                assert (pfn(iova), tree.counted.walk_steps - before) == expected
                 if iova is not None:
                     assert iova & CLASS == size_class
                     mapped.append(iova)
         check_side(tree.low)
         check_side(tree.high)
     assert sorted(mapped) == iovas_of(tree.low) + iovas_of(tree.high)
-    assert tree.nodes == len(mapped)
+    assert tree.counted.nodes == len(mapped)
 
 
 @pytest.mark.parametrize("sizes", [(64,), (8, 64), (33, 200)])
 def test_pfns_steps_and_costs_are_those_of_the_twin(sizes):
     """Costs differ in the depths of finds and inserts alone, which are means here."""
     rng = random.Random(1)
-    tree = Tree(sizes, 12.0, 40.0, 40.0)
+    tree = Tree(sizes, 12.0, 40.0, 40.0, Counters())
     twin = DmaDomain(KERNELS["5.15"], OneThread(1, 250, 100.0), 1)
     mapped = []
     for _ in range(4000):
@@ -121,9 +122,9 @@ def test_pfns_steps_and_costs_are_those_of_the_twin(sizes):
             iova, _ = tree.allocate(size_class, True)
             assert pfn(iova) == expected
             mapped.append(iova)
-    assert tree.walk_steps == twin.rb_prev
-    assert tree.erases == twin.rb_erase
-    assert tree.find_ns() * tree.erases / 12.0 == pytest.approx(twin.find_visits, rel=0.15)
+    assert tree.counted.walk_steps == twin.rb_prev
+    assert tree.counted.erases == twin.rb_erase
+    assert tree.find_ns() * tree.counted.erases / 12.0 == pytest.approx(twin.find_visits, rel=0.15)
 
 
 @settings(max_examples=50, deadline=None)
@@ -147,7 +148,7 @@ def test_one_size_in_slots_is_as_any_sizes_in_chunks(seed, size, freed):
 
 
 def test_above_4_gib_a_search_begins_at_its_own_cached_node():
-    tree = Tree((1,), 12.0, 40.0, 40.0)
+    tree = Tree((1,), 12.0, 40.0, 40.0, Counters())
     high, _ = tree.allocate(0, False)
     low, _ = tree.allocate(0, True)
     assert (pfn(high), pfn(low)) == (LIMIT_48BIT - 1, PFNS_BELOW_4G - 1)
@@ -157,13 +158,13 @@ def test_above_4_gib_a_search_begins_at_its_own_cached_node():
 
 
 def test_a_failed_search_passes_every_node_and_is_remembered_until_something_above_is_freed():
-    tree = Tree((1 << 10,), 12.0, 40.0, 40.0)
+    tree = Tree((1 << 10,), 12.0, 40.0, 40.0, Counters())
     iovas = [tree.allocate(0, True)[0] for _ in range(1023)]
-    before = tree.walk_steps
+    before = tree.counted.walk_steps
     none, took_ns = tree.allocate(0, True)
     assert none is None
     assert tree.max32_alloc_size == 1 << 10
-    assert tree.walk_steps - before == pytest.approx(1023, abs=2)
+    assert tree.counted.walk_steps - before == pytest.approx(1023, abs=2)
     assert took_ns == pytest.approx(1023 * 12.0, rel=0.02)
     tree.remove(iovas[5])
     assert tree.max32_alloc_size == PFNS_BELOW_4G

@@ -1,0 +1,89 @@
+"""Bursts of unmaps: the oldest IOVAs of a CPU go into its ring, or (iommu.strict=1) are flushed and freed at once.
+
+Source: drivers/iommu/dma-iommu.c (5.15), __iommu_dma_unmap(); drivers/iommu/iova.c, queue_iova().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workers.events.clocks import Clocks, Steps, begun_within
+from workers.events.counters import Counters
+from workers.events.flush_queue import FlushQueue
+from workers.schema import FQ_ENTRIES
+
+
+class Unmaps:
+    """Of one scenario (plain values by column name); ``in_flight``: what each CPU has mapped, the oldest first."""
+
+    def __init__(
+        self,
+        scenario: Mapping[str, Any],
+        queue: FlushQueue,
+        in_flight: list[list[int]],
+        clocks: Clocks,
+        counted: Counters,
+    ) -> None:
+        self.queue, self.in_flight, self.clocks, self.counted = queue, in_flight, clocks, counted
+        self.number, self.strict = scenario["unmap_burst"], scenario["strict"]
+        self.unmap_ns, self.strict_ns = scenario["unmap_ns"], scenario["unmap_ns"] + scenario["iotlb_flush_ns"]
+        self.each_ns = self.unmap_ns + clocks.local_ns
+
+    def burst(self, cpu: int, now: float) -> Steps:
+        """Unmaps the CPU's oldest IOVAs; the clock."""
+        mine, left = self.in_flight[cpu], self.number
+        if self.strict:
+            return (yield from self._free_at_once(cpu, now, mine))
+        queue, ring = self.queue, self.queue.rings[cpu]
+        while left:
+            if queue.timer_cpu == cpu:
+                now = yield from queue.softirq(cpu, now)
+            if not mine:
+                break
+            first = mine.pop(0)
+            now += self.unmap_ns
+            asked = now
+            now = yield from queue.enter_ring(ring, cpu, now)
+            if len(ring.iovas) >= FQ_ENTRIES:
+                now = yield from queue.free_ring(ring, cpu, queue.flush(now))
+            self.counted.irqs_were_off(now - asked)
+            some = min(left, 1 + len(mine), FQ_ENTRIES - len(ring.iovas))
+            if queue.timer_cpu == cpu:
+                some = min(some, begun_within(queue.timer_due_ns - now, self.each_ns) + 1)
+            ring.epoch = queue.epoch
+            ring.iovas += [first, *mine[: some - 1]]
+            del mine[: some - 1]
+            queue.arm_timer(cpu, now)
+            queue.leave_ring(ring, now)
+            self.counted.ops += some
+            done, now = yield from self._run(cpu, now, some)
+            left -= done
+        return now
+
+    def _run(self, cpu: int, now: float, some: int) -> Steps:
+        """``some`` unmaps, the first of which is in the ring now, and all, but for a flush meanwhile: how many are
+        done, and the clock."""
+        clocks, runs, first_ns = self.clocks, self.queue.runs, now
+        clocks.asked_ns = now
+        if some == 1:
+            return 1, now
+        now += (some - 1) * self.each_ns
+        asked = now - clocks.local_ns  # the last one, for the ring
+        if clocks.heap[0][0] < asked:
+            runs.of_cpu[cpu] = first_ns, some
+            yield asked
+            if runs.of_cpu.pop(cpu, None) is None:
+                some = self.queue.rings[cpu].kept
+                now = first_ns + (some - 1) * self.each_ns
+        clocks.asked_ns = asked
+        return some, now
+
+    def _free_at_once(self, cpu: int, now: float, mine: list[int]) -> Steps:
+        iovas = mine[: self.number]
+        if not iovas:
+            return now
+        self.counted.ops += len(iovas)
+        self.counted.flushes += len(iovas)
+        del mine[: len(iovas)]
+        return (yield from self.queue.domain.free(cpu, now, iovas, self.strict_ns))
