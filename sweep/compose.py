@@ -44,6 +44,10 @@ CHOSEN = ("grid", "cluster")
 """Groups that only the command line names."""
 
 
+NOT_OF_POINT = ("cluster", "executor", "mode", "quiet", "report", "store")
+"""What ``point=ID`` has no use for."""
+
+
 @dataclass(frozen=True)
 class Composed:
     """A configuration, the named files it may use, and the overrides that the command line gave."""
@@ -138,6 +142,8 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
             raise ScenarioError(f"{key}: given beside points; the rows of {config.points} say all by themselves")
         if group in ("host", "workload") and config.grid[group] is not None:
             raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own; use grid.{group}=[...]")
+        if config.point is not None and group in NOT_OF_POINT:
+            raise ScenarioError(f"{key}: given beside point, which is one run in this process, and kept nowhere else")
         if key == "baselines" and config.baseline is None:
             raise ScenarioError("baselines: given without baseline=check or baseline=update")
     if config.dry_run and config.point is not None:

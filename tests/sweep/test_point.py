@@ -15,7 +15,7 @@ from sweep.store.keys import scenario_keys, to_hex
 from tests.sweep import standin
 from workers.schema import Columns, ScenarioError
 
-SMOKE = ("+grid=smoke", "executor=inline", "report=false")
+SMOKE = "+grid=smoke"
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +37,14 @@ def pointed(*argv: str) -> int:
 
 
 def swept(*argv: str) -> None:
-    composed = compose([*SMOKE, *argv])
+    composed = compose([SMOKE, "executor=inline", "report=false", *argv])
     assert composed is not None
     assert run(composed.config, composed.library, list(argv), standin.simulate) == 0
 
 
 def of_smoke(row: int) -> tuple[str, str]:
     """Id and key of a row of the grid."""
-    composed = compose(list(SMOKE))
+    composed = compose([SMOKE])
     assert composed is not None
     plan = plan_of(composed.config, composed.library)
     number = np.array([row])
@@ -54,7 +54,7 @@ def of_smoke(row: int) -> tuple[str, str]:
 @pytest.mark.parametrize("by", [0, 1])
 def test_of_a_grid(by: int, capsys: pytest.CaptureFixture[str]) -> None:
     name, key = of_smoke(7)
-    assert pointed(*SMOKE, f"point={(name, key)[by]}", "output=out") == 0
+    assert pointed(SMOKE, f"point={(name, key)[by]}", "output=out") == 0
     said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if "  " in line)
     assert said["id"] == name
     assert said["scenario_key"] == key
@@ -106,13 +106,13 @@ def test_twice_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     name, key = of_smoke(0)
     said = []
     for folder in ("a", "b"):
-        assert pointed(*SMOKE, f"point={name}", f"output={folder}") == 0
+        assert pointed(SMOKE, f"point={name}", f"output={folder}") == 0
         said.append(capsys.readouterr().out.replace(f"/{folder}/", "/"))
     assert said[0] == said[1]
     assert Path(f"a/point-{key}.parquet").read_bytes() == Path(f"b/point-{key}.parquet").read_bytes()
 
 
-@pytest.mark.parametrize("argv", [SMOKE, ("output=out",), ("points=p.csv",)])
+@pytest.mark.parametrize("argv", [(SMOKE,), ("output=out",), ("points=p.csv",)])
 def test_no_such_scenario(argv: tuple[str, ...]) -> None:
     swept("output=out")
     Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na,8,4,1000,16\n")
@@ -125,7 +125,7 @@ def test_no_such_scenario(argv: tuple[str, ...]) -> None:
 
 def test_of_a_results_folder_with_the_sweep_s_own_settings() -> None:
     swept("output=out", "host=high")
-    assert pointed(*SMOKE, "host=high", f"point={pl.read_parquet('out/results.parquet')['id'][0]}", "output=out") == 0
+    assert pointed(SMOKE, "host=high", f"point={pl.read_parquet('out/results.parquet')['id'][0]}", "output=out") == 0
 
 
 @pytest.mark.parametrize(
