@@ -2,7 +2,8 @@
 
 Slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
 get it decides: oversize IOVAs go to the tree one by one, bursts that begin together queue up for it, and a callback
-near the re-arm period chains or does not. Nor are they right where a CPU has several bursts within one.
+near the re-arm period chains or does not. Nor are they right where a CPU has several bursts within one, or where an
+array fills up now and then: whether a magazine comes before the room for it is a matter of order, too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ come near a chain, and 65 others, whose overflow slices get less exactly."""
 BUSY = 0.5
 """Share of the time for which iova_rbtree_lock would be held, from which on who waits for whom decides."""
 
+MAY_FILL_UP = 0.2
+"""Share of an array that a callback is foreseen to fill, from which on the depot may be full at times: it also holds
+what earlier ones left."""
+
 MOST_IN_FLIGHT = 2_000_000.0
 MOST_CLASSES = 255
 """Size classes that workers.events.side can tell apart."""
@@ -50,12 +55,14 @@ def affordable(scenarios: Columns) -> np.ndarray:
 
 def from_the_start(scenarios: Columns) -> np.ndarray:
     """Scenarios (rows,) whose IOVAs bypass the rcache, whose CPUs unmap at the same time, whose bursts come closer than
-    a slice is long, whose timer will work long, or whose requests keep the lock busy."""
+    a slice is long, whose timer will work long, whose array may fill up, or whose requests keep the lock busy."""
     bypass = of_mixes(scenarios["iova_pages"], lambda mix: mix[-1][0]) > RCACHE_MAX_PAGES
     close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
     load = cost.expected_load(scenarios)
     long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
-    return bypass | (scenarios["phase"] == "aligned") | close | long | (load.busy >= BUSY)
+    array = scenarios["depot_kind"] == "array"
+    full = array & (load.depot >= MAY_FILL_UP * scenarios["depot_capacity"])
+    return bypass | (scenarios["phase"] == "aligned") | close | long | full | (load.busy >= BUSY)
 
 
 def found(s: State, p: Params) -> np.ndarray:

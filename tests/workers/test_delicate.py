@@ -35,13 +35,15 @@ def settled_by_events(row: dict) -> bool:
         (CALM | {"iova_pages": "64"}, True, True),
         (CALM | {"iova_pages": "1:0.99,33:0.01"}, True, True),
         (CALM | {"phase": "aligned"}, True, True),
-        (CALM | {"burst_period_us": 999.0}, True, True),
-        (CALM | {"burst_period_us": 1000.0}, False, False),
-        (NEAR, True, True),
-        (NEAR | {"fq_entry_remote_ns": 60.0}, False, False),
+        (CALM | {"policy": "list", "burst_period_us": 999.0}, True, True),
+        (CALM | {"policy": "list", "burst_period_us": 1000.0}, False, False),
+        (NEAR | {"policy": "list"}, True, True),
+        (NEAR | {"policy": "list", "fq_entry_remote_ns": 60.0}, False, False),
+        (NEAR | {"fq_entry_remote_ns": 60.0}, True, True),  # 36 magazines a callback
+        (NEAR | {"fq_entry_remote_ns": 60.0, "policy": "array_128mags", "unmap_burst": 16}, False, False),
     ],
 )
-def test_oversize_close_bursts_and_callbacks_near_the_rearm_period_are_delicate(row, delicate_from_the_start, left):
+def test_oversize_close_bursts_callbacks_near_the_rearm_period_and_full_arrays_are_delicate(row, delicate_from_the_start, left):
     scenario = table([row])
     assert delicate.from_the_start(scenario).tolist() == [delicate_from_the_start]
     assert run.run(scenario)["delicate"].tolist() == [left]
@@ -50,7 +52,7 @@ def test_oversize_close_bursts_and_callbacks_near_the_rearm_period_are_delicate(
 
 def test_a_callback_that_was_not_foreseen_is_found(monkeypatch):
     monkeypatch.setattr(delicate, "NEAR_FORESEEN", np.inf)
-    scenario = table([NEAR, CALM])
+    scenario = table([NEAR | {"policy": "list"}, CALM])
     assert delicate.from_the_start(scenario).tolist() == [False, False]
     assert run.run(scenario)["delicate"].tolist() == [True, False]
 
@@ -58,8 +60,9 @@ def test_a_callback_that_was_not_foreseen_is_found(monkeypatch):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({}, True),
-        ({"fq_entry_remote_ns": 60.0}, False),
+        ({"policy": "list"}, True),
+        ({"policy": "list", "fq_entry_remote_ns": 60.0}, False),
+        ({"policy": "array", "fq_entry_remote_ns": 60.0}, True),
         ({"fq_entry_remote_ns": 60.0, "phase": "aligned"}, True),
         ({"fq_entry_remote_ns": 60.0, "iova_pages": "64"}, True),
         ({"strict": True}, False),
@@ -77,7 +80,8 @@ def test_who_is_delicate_is_mostly_known_before(change, expected):
 
 def test_a_delicate_lane_leaves_the_others_as_they_are(monkeypatch):
     monkeypatch.setattr(delicate, "NEAR_FORESEEN", np.inf)
-    alone, among = run.run(table([CALM])), run.run(table([NEAR, CALM, NEAR | {"seed": 1}]))
+    near = NEAR | {"policy": "list"}
+    alone, among = run.run(table([CALM])), run.run(table([near, CALM, near | {"seed": 1}]))
     assert among["delicate"].tolist() == [True, False, True]
     assert {name: values[0] for name, values in alone.items()} == {name: values[1] for name, values in among.items()}
 
