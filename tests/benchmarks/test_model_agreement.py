@@ -10,6 +10,8 @@ import pytest
 from benchmarks.agreement import FIGURES, MAGAZINES, judge
 from benchmarks.model_agreement import main, of_sizes, report, summary
 from benchmarks.truth import Case, columns
+from sweep.report.agreement import agreement
+from workers import MODEL_VERSION
 from workers.reference.run import simulate_columns
 from workers.tables import complete_row
 
@@ -103,3 +105,9 @@ def test_bad_arguments_end_with_one_sentence(arguments, told, capsys):
     assert shown.out == ""
     assert shown.err.startswith(told)
     assert shown.err.count("\n") == 1
+
+
+def test_what_reports_quote_was_measured_with_this_version_of_the_model():
+    packaged = agreement()
+    assert packaged is not None
+    assert packaged.model_version == MODEL_VERSION

@@ -43,7 +43,7 @@ def settled_by_events(row: dict) -> bool:
         (NEAR | {"fq_entry_remote_ns": 60.0, "policy": "array_128mags", "unmap_burst": 16}, False, False),
     ],
 )
-def test_oversize_close_bursts_callbacks_near_the_rearm_period_and_full_arrays_are_delicate(row, delicate_from_the_start, left):
+def test_each_rule_finds_its_delicate_loads(row, delicate_from_the_start, left):
     scenario = table([row])
     assert delicate.from_the_start(scenario).tolist() == [delicate_from_the_start]
     assert run.run(scenario)["delicate"].tolist() == [left]
