@@ -143,7 +143,8 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
         if group in ("host", "workload") and config.grid[group] is not None:
             raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own; use grid.{group}=[...]")
         if config.point is not None and group in NOT_OF_POINT:
-            raise ScenarioError(f"{key}: given beside point, which is one run in this process, and kept nowhere else")
+            why = "which runs one scenario in this process, without sweep, store or report"
+            raise ScenarioError(f"{key}: given beside point, {why}")
         if key == "baselines" and config.baseline is None:
             raise ScenarioError("baselines: given without baseline=check or baseline=update")
     if config.dry_run and config.point is not None:

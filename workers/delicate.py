@@ -30,8 +30,8 @@ BUSY = 0.5
 """Share of the time for which iova_rbtree_lock would be held, from which on who waits for whom decides."""
 
 MAY_FILL_UP = 0.2
-"""Share of an array that a callback is foreseen to fill, from which on the depot may be full at times: it also holds
-what earlier ones left."""
+"""Magazines that a callback is foreseen to fill, of all bins together, as a share of one bin's array, from which on
+that may be full at times: a depot also holds what earlier callbacks left."""
 
 MOST_IN_FLIGHT = 2_000_000.0
 MOST_CLASSES = 255

@@ -39,8 +39,10 @@ def settled_by_events(row: dict) -> bool:
         (CALM | {"policy": "list", "burst_period_us": 1000.0}, False, False),
         (NEAR | {"policy": "list"}, True, True),
         (NEAR | {"policy": "list", "fq_entry_remote_ns": 60.0}, False, False),
-        (NEAR | {"fq_entry_remote_ns": 60.0}, True, True),  # 36 magazines a callback
+        (NEAR | {"fq_entry_remote_ns": 60.0}, True, True),  # 48 magazines a callback, 32 have room
         (NEAR | {"fq_entry_remote_ns": 60.0, "policy": "array_128mags", "unmap_burst": 16}, False, False),
+        (NEAR | {"fq_entry_remote_ns": 60.0, "unmap_burst": 6}, False, False),  # as many magazines: 0.19 of an array
+        (NEAR | {"fq_entry_remote_ns": 60.0, "unmap_burst": 7}, True, True),
     ],
 )
 def test_each_rule_finds_its_delicate_loads(row, delicate_from_the_start, left):

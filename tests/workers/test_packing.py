@@ -50,9 +50,9 @@ def test_the_first_maps_leave_what_they_leave_in_the_tree(iova_pages, in_flight)
     machine = events.machine(table([row]))
     machine.fill()
 
-    low = iovas_of(machine.domain.locked.tree.low)
+    low = iovas_of(machine.domain.locked_tree.tree.low)
     assert slices.lane_nodes[0, 0] == pytest.approx(len(low), rel=0.03)
     for k in range(p.classes):
         there = sum(iova & CLASS == k for iova in low)
         assert slices.row_in_flight[2 * k].sum() == pytest.approx(there, rel=0.05)
-    assert min(slices.lane_sealed_pages[0], PFNS_BELOW_4G) == machine.domain.locked.tree.max32_alloc_size
+    assert min(slices.lane_sealed_pages[0], PFNS_BELOW_4G) == machine.domain.locked_tree.tree.max32_alloc_size

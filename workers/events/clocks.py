@@ -2,7 +2,7 @@
 
 The CPU with the lowest clock goes on, and gives way before it asks for a lock that others may want (kernel.md,
 section 3). A lock serves in the order of the clocks, so a request is served as it is made: it begins where the last
-one ended. Nobody gives way inside a lock but in a ring's, which may be held while waiting for the tree's.
+one ended. Nobody gives way inside a lock but in a ring's, which may be held while waiting for a depot's or the tree's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Look = Callable[[float], float | None]
 """Sees a run at some of its moments; see ``Clocks.go``."""
 
 Steps = Generator[float | None, None, Any]
-"""A CPU at work: it yields its clock where it gives way, None where it waits for a ring."""
+"""A CPU at work: it yields its clock where it gives way, None where others will put it back: it waits for a ring,
+or stands in line (workers.events.refusals)."""
 
 
 def begun_within(span_ns: float, each_ns: float) -> int:
@@ -39,7 +40,7 @@ class Lock:
 
 
 class Ring(Lock):
-    """struct iova_fq: ``iovas`` were appended when ``epoch`` flushes were done. ``busy``: held by one who waits.
+    """struct iova_fq: ``iovas`` were appended when ``epoch`` flushes had begun. ``busy``: held by one who waits.
     ``kept``: how many unmaps of its CPU's last run a flush left done."""
 
     __slots__ = ("busy", "epoch", "iovas", "kept", "waiter")

@@ -1,4 +1,4 @@
-"""What a machine counted since its clocks began."""
+"""What a machine counted since its clocks began, and levels as they are now."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class Counters:
     """Durations of the finished ones."""
     stay_max_ns: float = 0.0
     long_stays: int = 0
-    """Stays of ``hazard.LONG_STAY_S`` and more that ended, and their time."""
+    """Stays of ``hazard.LONG_STAY_S`` and more that ended."""
     long_stays_ns: float = 0.0
     irqs_off_max_ns: float = 0.0
     acquisitions: int = 0
+    """Of iova_rbtree_lock, as the next three."""
     wait_ns: float = 0.0
     wait_max_ns: float = 0.0
     held_ns: float = 0.0
@@ -30,7 +31,7 @@ class Counters:
     nodes: int = 0
     """IOVAs in the tree, now."""
     nodes_peak: int = 0
-    """Most struct iova, which a search takes before it finds a place."""
+    """Most struct iova at once: a search holds one before it finds a place."""
     depot_magazines: int = 0
     """In all depots, now."""
     depot_peak: int = 0

@@ -28,13 +28,11 @@ class Domain:
     """The allocator of one scenario and its depot (plain values by column name)."""
 
     def __init__(self, scenario: Mapping[str, Any], clocks: Clocks, counted: Counters) -> None:
-        classes = size_classes(scenario["iova_pages"])
-        sizes = [pages for pages, _ in classes]
-        self.weights = [weight for _, weight in classes]
-        self.classes, self.mixed = range(len(sizes)), len(sizes) > 1
+        sizes = [pages for pages, _ in size_classes(scenario["iova_pages"])]
+        self.mixed = len(sizes) > 1
         self.heap = clocks.heap
-        self.locked = LockedTree(scenario, sizes, clocks, counted)
-        self.rcaches = Rcaches(scenario, self.locked, clocks, counted)
+        self.locked_tree = LockedTree(scenario, sizes, clocks, counted)
+        self.rcaches = Rcaches(scenario, self.locked_tree, clocks, counted)
         self.bins = [rcache_bin(pages) for pages in sizes]
         self.used_bins = sorted(set(self.bins))
         self.rcache_of = [self.rcaches.bins[b] if b != OVERSIZE else None for b in self.bins]
@@ -50,7 +48,7 @@ class Domain:
                     now += entry_ns
                     if self.heap[0][0] < now:
                         yield now
-                    now = self.locked.free(cpu, now, iova)
+                    now = self.locked_tree.free(cpu, now, iova)
             elif same:
                 now = yield from self.rcaches.insert(cpu, now, self.rcaches.bins[size_bin], same, entry_ns)
         return now

@@ -38,7 +38,7 @@ class FlushQueue:
         self.tick_ns = 1e9 / scenario["hz"]
         self.timer_jiffies = int(rearm_jiffies(scenario["hz"]))
         self.epoch = 0
-        """Flushes that are done."""
+        """Flushes that began; to others each is done from its beginning."""
         self.timer_on = False
         self.timer_cpu = self.running_cpu = self.last_timer_cpu = NOBODY
         self.timer_due_ns = inf
@@ -48,7 +48,7 @@ class FlushQueue:
     # --- rings ---
 
     def flush(self, now: float) -> float:
-        """iommu_flush_iotlb_all(); the clock."""
+        """iova_domain_flush(); the clock."""
         self.epoch += 1
         self.counted.flushes += 1
         self.runs.cut(now)

@@ -1,7 +1,8 @@
 """The tree of a domain under iova_rbtree_lock: what is found and freed there, and how long it takes.
 
 Source: drivers/iommu/iova.c (5.15), alloc_iova(), free_iova(), iova_magazine_free_pfns(). Who asks for the lock has
-given way to those with lower clocks before, so it is served as it asks.
+given way to those with lower clocks before, but for the depot's work from its second magazine on, so it is served as it
+asks.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class LockedTree:
         tree, counted = self.tree, self.counted
         if counted.nodes >= counted.nodes_peak:
             counted.nodes_peak = counted.nodes + 1
-        if below_4g and tree.sizes[size_class] >= tree.max32_alloc_size:
+        if below_4g and self.refuses(size_class):
             return None, self._hold(cpu, asked, 0.0) + self.iova_slab_ns
         iova, took_ns = tree.allocate(size_class, below_4g)
         now = self._hold(cpu, asked, took_ns)

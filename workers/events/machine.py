@@ -31,7 +31,7 @@ class Machine:
         self.fill_each, self.low_first = scenario["in_flight"], scenario["dma32_first"]
         self.domain = Domain(scenario, self.clocks, self.counted)
         self.queue = FlushQueue(scenario, self.domain, self.in_flight, self.clocks, self.counted)
-        self.sizes = Sizes(self.domain, scenario["seed"])
+        self.sizes = Sizes(scenario["iova_pages"], scenario["seed"])
         self.unmaps = Unmaps(scenario, self.queue, self.in_flight, self.clocks, self.counted)
         self.maps = Maps(scenario, self.queue, self.sizes, self.in_flight, self.clocks, self.counted)
         self.horizon_ns, self.period_ns = 1e9 * scenario["horizon_s"], 1e3 * scenario["burst_period_us"]
@@ -48,19 +48,19 @@ class Machine:
 
     def fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""
-        locked, counted = self.domain.locked, self.counted
+        locked_tree, counted = self.domain.locked_tree, self.counted
         draws = self.sizes.draw(self.fill_each * len(self.in_flight))
         for _ in range(self.fill_each):
             for mine in self.in_flight:
                 size_class = draws.pop()
                 iova = None
-                if self.low_first and not locked.refuses(size_class):
-                    iova, _ = locked.tree.allocate(size_class, True)
+                if self.low_first and not locked_tree.refuses(size_class):
+                    iova, _ = locked_tree.tree.allocate(size_class, True)
                 if iova is None:
-                    iova, _ = locked.tree.allocate(size_class, False)
+                    iova, _ = locked_tree.tree.allocate(size_class, False)
                 assert iova is not None  # above 4 GiB there is room
                 mine.append(iova)
-        locked.lock.last = len(self.in_flight) - 1
+        locked_tree.lock.last = len(self.in_flight) - 1
         counted.nodes_peak = counted.nodes
         counted.inserts = counted.erases = counted.walk_steps = 0
 

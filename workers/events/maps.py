@@ -30,19 +30,20 @@ class Maps:
         counted: Counters,
     ) -> None:
         self.queue, self.domain, self.clocks, self.counted = queue, queue.domain, clocks, counted
-        self.sizes, self.in_flight, self.number = sizes, in_flight, scenario["unmap_burst"]
-        self.line = Line(scenario, queue.domain, clocks, counted)
+        self.sizes, self.in_flight, self.burst_size = sizes, in_flight, scenario["unmap_burst"]
         self.shift = scenario["free_cpu_shift"] % len(in_flight)
         self.refused_in_rows = not self.domain.mixed and not self.shift
-        """Of several sizes such rows are short; and nobody else may see the list that a CPU maps for."""
+        """Whether refusals stand in line: of one size (of several, rows are short), and where no other CPU sees the
+        list that this one maps for."""
         self.low_first = scenario["dma32_first"]
         self.map_ns, self.cached_map_ns = scenario["map_ns"], scenario["map_ns"] + clocks.local_ns
+        self.line = Line(scenario, self.cached_map_ns, queue.domain, clocks, counted)
         self.most_in_flight = 2 * scenario["in_flight"]
 
     def burst(self, cpu: int, now: float) -> Steps:
         """Maps as many as a burst unmaps, for the CPU that will unmap them; the clock."""
         queue, target_cpu = self.queue, (cpu + self.shift) % len(self.in_flight)
-        target, draws = self.in_flight[target_cpu], self.sizes.draw(self.number)
+        target, draws = self.in_flight[target_cpu], self.sizes.draw(self.burst_size)
         while draws:
             if queue.timer_cpu == cpu:
                 now = yield from queue.softirq(cpu, now)
@@ -51,16 +52,16 @@ class Maps:
                 room -= queue.runs.still_mapped(target_cpu)
             if room <= 0:
                 break
-            iovas, now = self._cached(cpu, now, draws, room)
+            iovas, now = self._map_cached(cpu, now, draws, room)
             if iovas:
                 target.extend(iovas)
                 self.counted.ops += len(iovas)
                 del draws[-len(iovas) :]
             else:
-                now = yield from self._missed(cpu, now, draws, target_cpu)
+                now = yield from self._map_missed(cpu, now, draws, target_cpu)
         return now
 
-    def _cached(self, cpu: int, now: float, draws: list[int], room: int) -> tuple[list[int], float]:
+    def _map_cached(self, cpu: int, now: float, draws: list[int], room: int) -> tuple[list[int], float]:
         """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
         due; its clock."""
         each_ns, queue, rcache_of, rcaches = self.cached_map_ns, self.queue, self.domain.rcache_of, self.domain.rcaches
@@ -89,12 +90,12 @@ class Maps:
             now += each_ns
         return iovas, now
 
-    def _missed(self, cpu: int, now: float, draws: list[int], target_cpu: int) -> Steps:
+    def _map_missed(self, cpu: int, now: float, draws: list[int], target_cpu: int) -> Steps:
         """The first of ``draws``, which the CPU's magazines did not serve, and those after it that they do not serve
         either, while nothing has to be looked at in between; the clock."""
         target, heap, clocks, counted = self.in_flight[target_cpu], self.clocks.heap, self.clocks, self.counted
-        domain, rcaches, locked, queue = self.domain, self.domain.rcaches, self.domain.locked, self.queue
-        low_first, slab_ns, in_rows = self.low_first, locked.iova_slab_ns, self.refused_in_rows
+        domain, rcaches, locked_tree, queue = self.domain, self.domain.rcaches, self.domain.locked_tree, self.queue
+        low_first, slab_ns, in_rows = self.low_first, locked_tree.iova_slab_ns, self.refused_in_rows
         while True:
             size_class = draws[-1]
             rcache = domain.rcache_of[size_class]
@@ -111,11 +112,11 @@ class Maps:
                             break
                 asked = now + slab_ns
                 if in_rows and low and rcache and rcache.is_poisoned(cpu):
-                    asked = yield from self._refused(cpu, asked, draws, rcache.loaded[cpu])
+                    asked = yield from self._map_refused(cpu, asked, draws, rcache.loaded[cpu])
                 if heap[0][0] < asked:
                     yield asked
                 clocks.asked_ns = asked
-                iova, now = locked.search(cpu, asked, size_class, low)
+                iova, now = locked_tree.search(cpu, asked, size_class, low)
                 if iova is None and low:
                     low = False
                     if rcache:
@@ -124,19 +125,18 @@ class Maps:
             draws.pop()
             target.append(iova)
             counted.ops += 1
-            if not draws or queue.timer_cpu == cpu or len(target) >= self.most_in_flight:
-                return now
-            if target_cpu in queue.runs.of_cpu:
+            looked_at = queue.timer_cpu == cpu or target_cpu in queue.runs.of_cpu
+            if not draws or looked_at or len(target) >= self.most_in_flight:
                 return now
             rcache = domain.rcache_of[draws[-1]]
             if rcache and rcaches.may_pop(cpu, rcache):
                 return now
 
-    def _refused(self, cpu: int, asked: float, draws: list[int], loaded: list[int]) -> Steps:
+    def _map_refused(self, cpu: int, asked: float, draws: list[int], loaded: list[int]) -> Steps:
         """Maps, of one size, those of ``draws`` but the last whose first attempts, from ``asked`` on, are sure to be
         refused and whose second ones a poisoned ``loaded`` serves; when that last one asks for the lock."""
         target = self.in_flight[cpu]
-        if not self.domain.locked.refuses(0) or self.queue.timer_cpu == cpu:  # a due timer would come first
+        if not self.domain.locked_tree.refuses(0) or self.queue.timer_cpu == cpu:  # a due timer would come first
             return asked
         row = min(len(draws), self.most_in_flight - len(target), len(loaded))
         if row < SHORTEST_ROW:

@@ -1,7 +1,7 @@
 """The rcaches of a domain: a depot of each bin, and magazines of each CPU.
 
-Source: drivers/iommu/iova.c (5.15), __iova_rcache_insert(), __iova_rcache_get(), iova_depot_work_func(). A run of
-pushes or pops that stays in a CPU's own magazines is done at once.
+Source: drivers/iommu/iova.c, __iova_rcache_insert(), __iova_rcache_get() (5.15), iova_depot_work_func() (patch 2). A
+run of pushes or pops that stays in a CPU's own magazines is done at once.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Rcache:
 class Rcaches:
     """All bins, of one scenario and its depot (plain values by column name)."""
 
-    def __init__(self, scenario: Mapping[str, Any], locked: LockedTree, clocks: Clocks, counted: Counters) -> None:
-        self.locked, self.clocks, self.counted = locked, clocks, counted
+    def __init__(self, scenario: Mapping[str, Any], locked_tree: LockedTree, clocks: Clocks, counted: Counters) -> None:
+        self.locked_tree, self.clocks, self.counted = locked_tree, clocks, counted
         self.bins = [Rcache(scenario["cpus"], number) for number in range(RCACHE_BINS)]
         self.local_ns = clocks.local_ns
         self.magazine_slab_ns = scenario["magazine_slab_ns"]
@@ -61,7 +61,7 @@ class Rcaches:
         self.trim_ns = 1e6 * scenario["trim_period_ms"]
         self.trims = trims(scenario)
         clocks.others |= {-1 - rcache.number: partial(self._depot_work, rcache) for rcache in self.bins}
-        self.refused = False
+        self.overflowed = False
         """Whether a depot ever had no room for a magazine."""
 
     # --- frees ---
@@ -90,7 +90,7 @@ class Rcaches:
                     if self.trims and rcache.work_due_ns == inf:
                         self._schedule_work(rcache, now)
                 else:
-                    self.refused = True
+                    self.overflowed = True
                     if heap[0][0] < now:
                         yield now
                     now = self._free_magazine(cpu, now, rcache, loaded)
@@ -106,7 +106,7 @@ class Rcaches:
 
     def _free_magazine(self, cpu: int, now: float, rcache: Rcache, iovas: list[int]) -> float:
         self.counted.cached_pages -= rcache.pages * len(iovas)
-        return self.locked.free_magazine(cpu, now, iovas)
+        return self.locked_tree.free_magazine(cpu, now, iovas)
 
     # --- maps ---
 
@@ -120,7 +120,7 @@ class Rcaches:
             rcache.loaded[cpu], rcache.prev[cpu] = prev, loaded
             rcache.scanned[cpu] = None
             loaded = prev
-        if low and self.locked.tree.any_above_4g:
+        if low and self.locked_tree.tree.any_above_4g:
             return self._pop_low(cpu, rcache, loaded, most)
         some = loaded[-most:]
         del loaded[-most:]

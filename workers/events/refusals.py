@@ -14,7 +14,7 @@ from typing import Any
 
 from workers.events.clocks import NOBODY, Clocks, Steps
 from workers.events.counters import Counters
-from workers.events.domain import OVERSIZE, Domain
+from workers.events.domain import Domain
 from workers.schema import RCACHE_BINS
 
 REFUSALS = -1 - RCACHE_BINS
@@ -27,11 +27,13 @@ SHORTEST_ROW = 3
 class Line:
     """CPUs with such rows, in one scenario (plain values by column name), of one size of IOVAs."""
 
-    def __init__(self, scenario: Mapping[str, Any], domain: Domain, clocks: Clocks, counted: Counters) -> None:
-        self.locked, self.clocks, self.counted = domain.locked, clocks, counted
-        self.to_next_ns = 2 * scenario["iova_slab_ns"] + clocks.local_ns + (scenario["map_ns"] + clocks.local_ns)
+    def __init__(
+        self, scenario: Mapping[str, Any], cached_map_ns: float, domain: Domain, clocks: Clocks, counted: Counters
+    ) -> None:
+        self.locked_tree, self.clocks, self.counted = domain.locked_tree, clocks, counted
+        self.to_next_ns = 2 * scenario["iova_slab_ns"] + clocks.local_ns + cached_map_ns
         """From a refusal to the CPU's next attempt."""
-        self.pages = 0 if domain.bins[0] == OVERSIZE else domain.rcaches.bins[domain.bins[0]].pages
+        self.pages = domain.rcache_of[0].pages if domain.rcache_of[0] else 0
         self.horizon_ns = 1e9 * scenario["horizon_s"]
         clocks.others[REFUSALS] = self._serve
         self.waiting: list[tuple[float, int, int]] = [(inf, NOBODY, 0)]
@@ -55,7 +57,7 @@ class Line:
         first_ns = waiting[0][0]
         if first_ns > now:
             return  # another entry of the heap came first, and this one with it
-        if not self.locked.refuses(0):
+        if not self.locked_tree.refuses(0):
             while waiting[0][0] < inf:
                 self._leave(*heappop(waiting))
             return
@@ -69,8 +71,8 @@ class Line:
 
     def _refuse_until(self, until: tuple[float, int]) -> None:
         """As ``LockedTree.search`` of one after the other, and what each does from there to its next attempt."""
-        waiting, lock, counted, to_next_ns = self.waiting, self.locked.lock, self.counted, self.to_next_ns
-        local_ns, remote_ns, handover_ns = self.locked.local_ns, self.locked.remote_ns, self.locked.handover_ns
+        waiting, lock, counted, to_next_ns = self.waiting, self.locked_tree.lock, self.counted, self.to_next_ns
+        local_ns, remote_ns, handover_ns = self.clocks.local_ns, self.clocks.remote_ns, self.clocks.handover_ns
         wait_ns, wait_max_ns = counted.wait_ns, counted.wait_max_ns
         free_ns, last, refused = lock.free_ns, lock.last, 0
         first = heappop(waiting)

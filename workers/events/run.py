@@ -35,7 +35,7 @@ def _run_first(scenarios: Columns, rows: list[int]) -> dict[int, Tally]:
     watch = Watch(ran, {row: limits(scenario) for row, scenario in only.items()})
     ran.run(watch.look)
     end = tally(ran, ran.horizon_ns)
-    return watch.found | {row: end for row in watch.waiting if row == rows[0] or not ran.domain.rcaches.refused}
+    return watch.found | {row: end for row in watch.waiting if row == rows[0] or not ran.domain.rcaches.overflowed}
 
 
 def machine(scenario: Columns) -> Machine:

@@ -13,7 +13,8 @@ from workers.events.counters import Counters
 
 
 class Runs:
-    """Of the CPUs that gave way in one; ``in_flight``: what each CPU has mapped, the oldest first."""
+    """Of CPUs that have given way before their run's last unmap; ``in_flight``: what each CPU has mapped, the oldest
+    first."""
 
     def __init__(
         self, unmap_ns: float, in_flight: list[list[int]], rings: list[Ring], clocks: Clocks, counted: Counters
@@ -22,7 +23,7 @@ class Runs:
         self.in_flight, self.rings, self.clocks, self.counted = in_flight, rings, clocks, counted
         self.each_ns = unmap_ns + clocks.local_ns
         self.of_cpu: dict[int, tuple[float, int]] = {}
-        """When the first of a CPU's run was in the ring, and how many there are."""
+        """By CPU: when the first of its run was in the ring, and how many there are."""
 
     def _done(self, first_ns: float, by_ns: float) -> int:
         """How many unmaps of a run, or of a longer one, have asked for the ring before ``by_ns``."""

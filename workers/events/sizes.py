@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from random import Random
 
-from workers.events.domain import Domain
+from workers.params import size_classes
 
 
 class Sizes:
-    """Of the size classes of a domain; ``seed`` decides the draws."""
+    """Of an ``iova_pages`` text; ``seed`` decides the draws."""
 
-    def __init__(self, domain: Domain, seed: int) -> None:
-        self.random, self.domain = Random(seed), domain
+    def __init__(self, iova_pages: str, seed: int) -> None:
+        self.random = Random(seed)
+        self.weights = [weight for _, weight in size_classes(iova_pages)]
 
     def draw(self, number: int) -> list[int]:
         """Size classes of ``number`` maps, the first one last."""
-        d = self.domain
-        return self.random.choices(d.classes, d.weights, k=number)[::-1] if d.mixed else [0] * number
+        classes = range(len(self.weights))
+        return self.random.choices(classes, self.weights, k=number)[::-1] if len(classes) > 1 else [0] * number

@@ -50,7 +50,7 @@ def tally(m: Machine, now: float) -> Tally:
         counted=replace(m.counted, callbacks_ns=list(m.counted.callbacks_ns)),
         callback_ns=0.0 if callback_since_ns is None else now - callback_since_ns,
         stay_ns=0.0 if softirq_since_ns is None else now - softirq_since_ns,
-        above_4g=m.domain.locked.tree.any_above_4g,
+        above_4g=m.domain.locked_tree.tree.any_above_4g,
     )
 
 

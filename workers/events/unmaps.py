@@ -26,13 +26,13 @@ class Unmaps:
         counted: Counters,
     ) -> None:
         self.queue, self.in_flight, self.clocks, self.counted = queue, in_flight, clocks, counted
-        self.number, self.strict = scenario["unmap_burst"], scenario["strict"]
+        self.burst_size, self.strict = scenario["unmap_burst"], scenario["strict"]
         self.unmap_ns, self.strict_ns = scenario["unmap_ns"], scenario["unmap_ns"] + scenario["iotlb_flush_ns"]
-        self.each_ns = self.unmap_ns + clocks.local_ns
+        self.each_ns = queue.runs.each_ns
 
     def burst(self, cpu: int, now: float) -> Steps:
         """Unmaps the CPU's oldest IOVAs; the clock."""
-        mine, left = self.in_flight[cpu], self.number
+        mine, left = self.in_flight[cpu], self.burst_size
         if self.strict:
             return (yield from self._free_at_once(cpu, now, mine))
         queue, ring = self.queue, self.queue.rings[cpu]
@@ -62,8 +62,8 @@ class Unmaps:
         return now
 
     def _run(self, cpu: int, now: float, some: int) -> Steps:
-        """``some`` unmaps, the first of which is in the ring now, and all, but for a flush meanwhile: how many are
-        done, and the clock."""
+        """Passes the time of ``some`` unmaps, all of which are in the ring already; a flush meanwhile takes back those
+        that come after it (Runs.cut). How many are done, and the clock."""
         clocks, runs, first_ns = self.clocks, self.queue.runs, now
         clocks.asked_ns = now
         if some == 1:
@@ -80,7 +80,7 @@ class Unmaps:
         return some, now
 
     def _free_at_once(self, cpu: int, now: float, mine: list[int]) -> Steps:
-        iovas = mine[: self.number]
+        iovas = mine[: self.burst_size]
         if not iovas:
             return now
         self.counted.ops += len(iovas)

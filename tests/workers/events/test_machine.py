@@ -134,7 +134,7 @@ def test_cached_pages_are_those_of_the_magazines_whatever_the_sizes():
 def test_a_cpu_s_magazine_gives_what_the_kernel_s_gives(steps):
     """Pushes of IOVAs below 4 GiB or not, and pops of some, below 4 GiB or any, in turn, beside iova_magazine_pop()."""
     domain = events.machine(table([CALM])).domain
-    domain.locked.tree.high.lowest -= 1  # so that something is above 4 GiB
+    domain.locked_tree.tree.high.lowest -= 1  # so that something is above 4 GiB
     rcache, theirs, pushed = domain.rcaches.bins[0], [], 0
     for step in steps:
         if isinstance(step, list):
@@ -213,7 +213,7 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
     machine = events.machine(table([row | {"horizon_s": horizon_s}]))
     machine.run()
 
-    tree, rcaches, rings = machine.domain.locked.tree, machine.domain.rcaches, machine.queue.rings
+    tree, rcaches, rings = machine.domain.locked_tree.tree, machine.domain.rcaches, machine.queue.rings
     kept = [iova for mine in machine.in_flight for iova in mine]
     kept += [iova for ring in rings for iova in ring.iovas]
     for rcache in rcaches.bins:
