@@ -135,6 +135,11 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
     """Raises ScenarioError for an override that the rest of the command line silences."""
     if config.points == "":
         raise ScenarioError("points: an empty text was given; allowed is the path of a CSV or Parquet file")
+    if config.dry_run and config.point is not None:
+        raise ScenarioError("dry_run: given beside point, which is one run and its files; leave one of them out")
+    if config.baseline is not None and (config.dry_run or config.point is not None):
+        other = "dry_run=true" if config.dry_run else "point"
+        raise ScenarioError(f"baseline: given beside {other}; it compares a whole sweep")
     for override in overrides:
         key = override.lstrip("+~").partition("=")[0]
         group = key.partition(".")[0]
@@ -147,11 +152,6 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
             raise ScenarioError(f"{key}: given beside point, {why}")
         if key == "baselines" and config.baseline is None:
             raise ScenarioError("baselines: given without baseline=check or baseline=update")
-    if config.dry_run and config.point is not None:
-        raise ScenarioError("dry_run: given beside point, which is one run and its files; leave one of them out")
-    if config.baseline is not None and (config.dry_run or config.point is not None):
-        other = "dry_run=true" if config.dry_run else "point"
-        raise ScenarioError(f"baseline: given beside {other}; it compares a whole sweep")
 
 
 def _refuse_appended(config: SweepConfig) -> None:

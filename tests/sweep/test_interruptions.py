@@ -104,7 +104,12 @@ def test_a_signal_to_a_driver_with_a_ray_of_its_own(number: signal.Signals, tmp_
 def test_two_at_once_into_one_folder(ahead: int, tmp_path: Path, table: bytes) -> None:
     first = start(tmp_path, "executor=inline")
     wait_for(lambda: chunks(tmp_path) >= ahead)
+    if ahead:
+        first.send_signal(signal.SIGSTOP)  # on a busy machine it would be done before the second one looks
     second = start(tmp_path, "executor=inline")
+    if ahead:
+        second.wait(timeout=120)
+        first.send_signal(signal.SIGCONT)
     said = {process.pid: process.communicate(timeout=120)[1] for process in (first, second)}
     (won, lost) = sorted((first, second), key=lambda process: process.returncode)
     assert (won.returncode, lost.returncode) == (0, 2), said

@@ -337,7 +337,7 @@ def test_the_model_on_a_ray_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "report: out/report.html"
     assert re.fullmatch(
-        r"0 of 12 points re-used, 12 to run\n(\d+/12 scenarios.*\n)*12 of 12 scenarios in \d+ s\n", done.stderr
+        r"0 of 12 points re-used, 12 to run\n(\d+/12 scenarios.*\n)*12 of 12 scenarios in .* s\n", done.stderr
     )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "results"]
