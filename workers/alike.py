@@ -44,7 +44,7 @@ def by_capacity(scenarios: Columns) -> list[list[int]]:
     its work takes the depot's lock, even where it finds nothing to do.
     """
     trims = policy.trims(scenarios)
-    capacity = np.where(scenarios["depot_kind"] == "list", np.inf, scenarios["depot_capacity"])
+    capacity = policy.capacity(scenarios)
     load, trimming = _content(scenarios, (*LOAD, "magazine_pfns")), _content(scenarios, TRIMS)
     groups: dict[Hashable, list[int]] = {}
     for row in np.argsort(capacity, kind="stable").tolist():

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import rest
+from workers import policy, rest
 from workers.jiffies import rearm_period_ms
 from workers.params import mean_slot_pages, of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
@@ -128,7 +128,7 @@ def expected_load(scenarios: Columns) -> Load:
     fills_up = queued > FQ_ENTRIES
     queued = np.where(fills_up, FQ_ENTRIES / 2, queued)
     drained = active * queued * (1 - oversize)
-    room = np.where(s["depot_kind"] == "list", np.inf, s["depot_capacity"] * s["magazine_pfns"])
+    room = policy.capacity(s) * s["magazine_pfns"]
     visits = 1.0 + np.log2(2.0 + active * s["in_flight"])
     free_ns = s["rb_visit_ns"] * visits + s["rb_erase_ns"] + s["iova_slab_ns"]
     surplus = np.maximum(drained - room, 0.0)

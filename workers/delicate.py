@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import alike, cost, slices, timer
+from workers import alike, cost, policy, slices, timer
 from workers.jiffies import rearm_period_ms
 from workers.params import Params, mean_slot_pages, of_mixes
 from workers.schema import RCACHE_MAX_PAGES, Columns
@@ -60,8 +60,7 @@ def from_the_start(scenarios: Columns) -> np.ndarray:
     close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
     load = cost.expected_load(scenarios)
     long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
-    array = scenarios["depot_kind"] == "array"
-    full = array & (load.depot >= MAY_FILL_UP * scenarios["depot_capacity"])
+    full = load.depot >= MAY_FILL_UP * policy.capacity(scenarios)
     return bypass | (scenarios["phase"] == "aligned") | close | long | full | (load.busy >= BUSY)
 
 

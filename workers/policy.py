@@ -50,6 +50,11 @@ def trims(depot: Mapping[str, Any]) -> Any:
     return (depot["depot_kind"] == "list") & (depot["trim_period_ms"] > 0) & (depot["trim_magazines"] > 0)
 
 
+def capacity(depots: Columns) -> np.ndarray:
+    """Magazines for which a depot has room, of depot columns, inf for a list; shape (rows,)."""
+    return np.where(depots["depot_kind"] == "list", np.inf, depots["depot_capacity"])
+
+
 def depot_columns(scenarios: Columns, depots: Mapping[str, Mapping[str, Any]]) -> Columns:
     """The DEPOT_COLUMNS of each scenario, shapes (rows,); ``depots``: name -> the keys of its file.
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workers.jiffies import rearm_period_ms
-from workers.policy import trims
+from workers.policy import capacity, trims
 from workers.schema import PFNS_BELOW_4G, Columns
 
 CALLBACKS = 32
@@ -68,12 +68,11 @@ def limits(scenarios: Columns, slot_pages: np.ndarray) -> Limits:
     """
     rearm_ns, horizon_ns = 1e6 * rearm_period_ms(scenarios["hz"]), 1e9 * scenarios["horizon_s"]
     period_ns = 1e3 * scenarios["burst_period_us"]
-    fits = np.where(scenarios["depot_kind"] == "list", np.inf, scenarios["depot_capacity"])
     return Limits(
         horizon_ns=horizon_ns,
         earliest_ns=np.maximum(CALLBACKS * np.maximum(rearm_ns, period_ns), horizon_ns / 2.0**MOST_DOUBLINGS),
         rearm_ns=rearm_ns,
-        magazines=np.where(trims(scenarios), scenarios["trim_threshold"], fits),
+        magazines=np.where(trims(scenarios), scenarios["trim_threshold"], capacity(scenarios)),
         nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / slot_pages, np.inf),
     )
 

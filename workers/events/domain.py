@@ -30,7 +30,7 @@ class Domain:
     def __init__(self, scenario: Mapping[str, Any], clocks: Clocks, counted: Counters) -> None:
         sizes = [pages for pages, _ in size_classes(scenario["iova_pages"])]
         self.mixed = len(sizes) > 1
-        self.heap = clocks.heap
+        self.clocks, self.counted = clocks, counted
         self.locked_tree = LockedTree(scenario, sizes, clocks, counted)
         self.rcaches = Rcaches(scenario, self.locked_tree, clocks, counted)
         self.bins = [rcache_bin(pages) for pages in sizes]
@@ -40,13 +40,13 @@ class Domain:
 
     def free(self, cpu: int, now: float, iovas: list[int], entry_ns: float) -> Steps:
         """free_iova_fast() of ``iovas``, ``entry_ns`` each before; the clock."""
-        bins = self.bins
+        bins, heap = self.bins, self.clocks.heap
         for size_bin in self.used_bins:
             same = [iova for iova in iovas if bins[iova & CLASS] == size_bin] if self.mixed else iovas
             if size_bin == OVERSIZE:
                 for iova in same:
                     now += entry_ns
-                    if self.heap[0][0] < now:
+                    if heap[0][0] < now:
                         yield now
                     now = self.locked_tree.free(cpu, now, iova)
             elif same:

@@ -10,8 +10,7 @@ from heapq import heappush
 from math import inf
 from typing import Any
 
-from workers.events.clocks import NOBODY, Clocks, Ring, Steps
-from workers.events.counters import Counters
+from workers.events.clocks import NOBODY, Ring, Steps
 from workers.events.domain import Domain
 from workers.events.runs import Runs
 from workers.hazard import LONG_STAY_S
@@ -21,17 +20,11 @@ from workers.jiffies import rearm_jiffies
 class FlushQueue:
     """Of one scenario (plain values by column name); ``in_flight``: what each active CPU has mapped."""
 
-    def __init__(
-        self,
-        scenario: Mapping[str, Any],
-        domain: Domain,
-        in_flight: list[list[int]],
-        clocks: Clocks,
-        counted: Counters,
-    ) -> None:
-        self.domain, self.clocks, self.counted = domain, clocks, counted
+    def __init__(self, scenario: Mapping[str, Any], domain: Domain, in_flight: list[list[int]]) -> None:
+        self.domain, self.clocks, self.counted = domain, domain.clocks, domain.counted
+        self.in_flight = in_flight
         self.rings = [Ring() for _ in in_flight]
-        self.runs = Runs(scenario["unmap_ns"], in_flight, self.rings, clocks, counted)
+        self.runs = Runs(scenario["unmap_ns"], in_flight, self.rings, self.clocks, self.counted)
         self.idle = scenario["cpus"] - scenario["active_cpus"]
         self.flush_ns = scenario["iotlb_flush_ns"]
         self.entry_local_ns, self.entry_remote_ns = scenario["fq_entry_local_ns"], scenario["fq_entry_remote_ns"]

@@ -15,7 +15,6 @@ from workers.events.counters import Counters
 from workers.events.domain import Domain
 from workers.events.flush_queue import FlushQueue
 from workers.events.maps import Maps
-from workers.events.sizes import Sizes
 from workers.events.unmaps import Unmaps
 from workers.state import ALIGNED_SPREAD_NS
 
@@ -30,10 +29,9 @@ class Machine:
         """What each CPU has mapped, the oldest first."""
         self.fill_each, self.low_first = scenario["in_flight"], scenario["dma32_first"]
         self.domain = Domain(scenario, self.clocks, self.counted)
-        self.queue = FlushQueue(scenario, self.domain, self.in_flight, self.clocks, self.counted)
-        self.sizes = Sizes(scenario["iova_pages"], scenario["seed"])
-        self.unmaps = Unmaps(scenario, self.queue, self.in_flight, self.clocks, self.counted)
-        self.maps = Maps(scenario, self.queue, self.sizes, self.in_flight, self.clocks, self.counted)
+        self.queue = FlushQueue(scenario, self.domain, self.in_flight)
+        self.unmaps = Unmaps(scenario, self.queue)
+        self.maps = Maps(scenario, self.queue)
         self.horizon_ns, self.period_ns = 1e9 * scenario["horizon_s"], 1e3 * scenario["burst_period_us"]
         spread_ns = ALIGNED_SPREAD_NS if scenario["phase"] == "aligned" else self.period_ns
         self.first_ns = [phase * spread_ns for phase in phases]
@@ -49,7 +47,7 @@ class Machine:
     def fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""
         locked_tree, counted = self.domain.locked_tree, self.counted
-        draws = self.sizes.draw(self.fill_each * len(self.in_flight))
+        draws = self.maps.draw(self.fill_each * len(self.in_flight))
         for _ in range(self.fill_each):
             for mine in self.in_flight:
                 size_class = draws.pop()

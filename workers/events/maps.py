@@ -8,42 +8,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from math import inf
+from random import Random
 from typing import Any
 
-from workers.events.clocks import Clocks, Steps, begun_within
-from workers.events.counters import Counters
+from workers.events.clocks import Steps, begun_within
 from workers.events.flush_queue import FlushQueue
 from workers.events.refusals import SHORTEST_ROW, Line
-from workers.events.sizes import Sizes
+from workers.params import size_classes
 
 
 class Maps:
-    """Of one scenario (plain values by column name); ``in_flight``: what each CPU has mapped, the oldest first."""
+    """Of one scenario (plain values by column name)."""
 
-    def __init__(
-        self,
-        scenario: Mapping[str, Any],
-        queue: FlushQueue,
-        sizes: Sizes,
-        in_flight: list[list[int]],
-        clocks: Clocks,
-        counted: Counters,
-    ) -> None:
-        self.queue, self.domain, self.clocks, self.counted = queue, queue.domain, clocks, counted
-        self.sizes, self.in_flight, self.burst_size = sizes, in_flight, scenario["unmap_burst"]
-        self.shift = scenario["free_cpu_shift"] % len(in_flight)
+    def __init__(self, scenario: Mapping[str, Any], queue: FlushQueue) -> None:
+        self.queue, self.domain, self.clocks, self.counted = queue, queue.domain, queue.clocks, queue.counted
+        self.in_flight, self.burst_size = queue.in_flight, scenario["unmap_burst"]
+        self.random = Random(scenario["seed"])
+        self.weights = [weight for _, weight in size_classes(scenario["iova_pages"])]
+        self.shift = scenario["free_cpu_shift"] % len(self.in_flight)
         self.refused_in_rows = not self.domain.mixed and not self.shift
         """Whether refusals stand in line: of one size (of several, rows are short), and where no other CPU sees the
         list that this one maps for."""
         self.low_first = scenario["dma32_first"]
-        self.map_ns, self.cached_map_ns = scenario["map_ns"], scenario["map_ns"] + clocks.local_ns
-        self.line = Line(scenario, self.cached_map_ns, queue.domain, clocks, counted)
+        self.map_ns, self.cached_map_ns = scenario["map_ns"], scenario["map_ns"] + self.clocks.local_ns
+        self.line = Line(scenario, self.cached_map_ns, self.domain)
         self.most_in_flight = 2 * scenario["in_flight"]
+
+    def draw(self, number: int) -> list[int]:
+        """Size classes of ``number`` maps, the first one last."""
+        classes = range(len(self.weights))
+        return self.random.choices(classes, self.weights, k=number)[::-1] if len(classes) > 1 else [0] * number
 
     def burst(self, cpu: int, now: float) -> Steps:
         """Maps as many as a burst unmaps, for the CPU that will unmap them; the clock."""
         queue, target_cpu = self.queue, (cpu + self.shift) % len(self.in_flight)
-        target, draws = self.in_flight[target_cpu], self.sizes.draw(self.burst_size)
+        target, draws = self.in_flight[target_cpu], self.draw(self.burst_size)
         while draws:
             if queue.timer_cpu == cpu:
                 now = yield from queue.softirq(cpu, now)

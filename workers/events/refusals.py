@@ -12,8 +12,7 @@ from heapq import heappop, heappush, heappushpop
 from math import inf, nextafter
 from typing import Any
 
-from workers.events.clocks import NOBODY, Clocks, Steps
-from workers.events.counters import Counters
+from workers.events.clocks import NOBODY, Steps
 from workers.events.domain import Domain
 from workers.schema import RCACHE_BINS
 
@@ -27,15 +26,13 @@ SHORTEST_ROW = 3
 class Line:
     """CPUs with such rows, in one scenario (plain values by column name), of one size of IOVAs."""
 
-    def __init__(
-        self, scenario: Mapping[str, Any], cached_map_ns: float, domain: Domain, clocks: Clocks, counted: Counters
-    ) -> None:
-        self.locked_tree, self.clocks, self.counted = domain.locked_tree, clocks, counted
-        self.to_next_ns = 2 * scenario["iova_slab_ns"] + clocks.local_ns + cached_map_ns
+    def __init__(self, scenario: Mapping[str, Any], cached_map_ns: float, domain: Domain) -> None:
+        self.locked_tree, self.clocks, self.counted = domain.locked_tree, domain.clocks, domain.counted
+        self.to_next_ns = 2 * scenario["iova_slab_ns"] + self.clocks.local_ns + cached_map_ns
         """From a refusal to the CPU's next attempt."""
         self.pages = domain.rcache_of[0].pages if domain.rcache_of[0] else 0
         self.horizon_ns = 1e9 * scenario["horizon_s"]
-        clocks.others[REFUSALS] = self._serve
+        self.clocks.others[REFUSALS] = self._serve
         self.waiting: list[tuple[float, int, int]] = [(inf, NOBODY, 0)]
         """A heap of (clock at which it asks for the lock, CPU, attempts left), and one that is never due."""
         self.left = [(0.0, 0)] * scenario["cpus"]

@@ -8,24 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workers.events.clocks import Clocks, Steps, begun_within
-from workers.events.counters import Counters
+from workers.events.clocks import Steps, begun_within
 from workers.events.flush_queue import FlushQueue
 from workers.schema import FQ_ENTRIES
 
 
 class Unmaps:
-    """Of one scenario (plain values by column name); ``in_flight``: what each CPU has mapped, the oldest first."""
+    """Of one scenario (plain values by column name)."""
 
-    def __init__(
-        self,
-        scenario: Mapping[str, Any],
-        queue: FlushQueue,
-        in_flight: list[list[int]],
-        clocks: Clocks,
-        counted: Counters,
-    ) -> None:
-        self.queue, self.in_flight, self.clocks, self.counted = queue, in_flight, clocks, counted
+    def __init__(self, scenario: Mapping[str, Any], queue: FlushQueue) -> None:
+        self.queue, self.in_flight, self.clocks, self.counted = queue, queue.in_flight, queue.clocks, queue.counted
         self.burst_size, self.strict = scenario["unmap_burst"], scenario["strict"]
         self.unmap_ns, self.strict_ns = scenario["unmap_ns"], scenario["unmap_ns"] + scenario["iotlb_flush_ns"]
         self.each_ns = queue.runs.each_ns
