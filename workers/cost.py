@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import policy, rest
+from workers import pace, policy, rest
 from workers.jiffies import rearm_period_ms
 from workers.params import mean_slot_pages, of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
@@ -40,6 +40,12 @@ FAILED_WALK = 0.2
 DEPOT_OF_FULL_RINGS = (32.0, 0.125)
 """Most magazines in the depot, some and more for each CPU, where rings fill up by themselves: CPUs free their own
 before the timer comes to them."""
+
+CALM = 0.5
+"""Share of the time for which the lock is held up to which a load may keep its pace."""
+
+LOOKS = 4.0
+"""Times its earliest moment: when such a load is taken to leave. Some do at once, some never."""
 
 CACHED_A_CPU = 190.0
 """IOVAs in a CPU's magazines."""
@@ -85,13 +91,17 @@ def seconds(scenarios: Columns) -> np.ndarray:
 
 
 def simulated_s(scenarios: Columns) -> np.ndarray:
-    """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest), shape (rows,)."""
+    """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest) or may have been found
+    to keep its pace (workers.pace), shape (rows,)."""
     load = expected_load(scenarios)
     limits = rest.limits(scenarios, mean_slot_pages(scenarios["iova_pages"]))
     rests = (load.oversize == 0) & (load.overflow == 0) & (load.stay_ns < rest.CALM_SHARE * limits.rearm_ns)
     rests &= load.depot <= rest.NEARLY * limits.magazines
     rests &= load.low_pages <= rest.NEARLY * PFNS_BELOW_4G
-    return np.where(rests, np.minimum(limits.earliest_ns, limits.horizon_ns), limits.horizon_ns) / 1e9
+    calm = (load.stay_ns < pace.STAY_SHARE * limits.rearm_ns) & (load.busy < CALM)
+    calm &= (load.low_pages <= pace.NEARLY_FULL * PFNS_BELOW_4G) | ~limits.is_array
+    until_ns = np.where(rests, limits.earliest_ns, np.where(calm, LOOKS * limits.earliest_ns, np.inf))
+    return np.minimum(until_ns, limits.horizon_ns) / 1e9
 
 
 def refused_in_rows(scenarios: Columns) -> np.ndarray:

@@ -75,7 +75,9 @@ class Params:
     @property
     def limits(self) -> rest.Limits:
         rearm_ns = self.timer_jiffies * self.tick_ns
-        return rest.Limits(self.horizon_ns, self.rest_ns, rearm_ns, self.rest_magazines, self.rest_nodes)
+        return rest.Limits(
+            self.horizon_ns, self.rest_ns, rearm_ns, self.rest_magazines, self.rest_nodes, ~self.is_list
+        )
 
 
 def rounded_pages(pages: int) -> int:

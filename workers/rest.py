@@ -46,6 +46,13 @@ class Seen(NamedTuple):
     depot_peak: Any
     """Magazines in all depots."""
     nodes_peak: Any
+    ops: Any
+    drained_by_timer: Any
+    held_ns: Any
+    """Time for which iova_rbtree_lock was held."""
+    erases: Any
+    inserts: Any
+    walk_steps: Any
 
 
 class Limits(NamedTuple):
@@ -59,6 +66,8 @@ class Limits(NamedTuple):
     """From which on a depot overflows or is trimmed, inf if neither."""
     nodes: Any
     """For which there is room below 4 GiB, inf where IOVAs need not lie there."""
+    is_array: Any
+    """Whether the depot overflows."""
 
 
 def limits(scenarios: Columns, slot_pages: np.ndarray) -> Limits:
@@ -74,6 +83,7 @@ def limits(scenarios: Columns, slot_pages: np.ndarray) -> Limits:
         rearm_ns=rearm_ns,
         magazines=np.where(trims(scenarios), scenarios["trim_threshold"], capacity(scenarios)),
         nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / slot_pages, np.inf),
+        is_array=np.isfinite(capacity(scenarios)),
     )
 
 
@@ -82,12 +92,10 @@ def doublings(half_ns: Any, now_ns: Any, horizon_ns: Any) -> Any:
     return np.log(horizon_ns / now_ns) / np.log(now_ns / half_ns)
 
 
-def at_rest(
-    quarter: Seen, half: Seen, now: Seen, limits: Limits, erases: Any, above_4g: Any, stay_max_ns: Any
-) -> Any:
+def at_rest(quarter: Seen, half: Seen, now: Seen, limits: Limits, above_4g: Any, stay_max_ns: Any) -> Any:
     """Whether a load, seen at three moments each twice as late as the one before, is at rest up to its horizon.
 
-    Now ``erases`` IOVAs were freed to the tree, ``above_4g`` lie there, and ``stay_max_ns`` was the longest stay.
+    Now ``above_4g`` IOVAs lie there, and ``stay_max_ns`` was the longest stay in the softirq.
     """
     ahead = doublings(half.now_ns, now.now_ns, limits.horizon_ns)
     more_nodes = ahead * (now.nodes_peak - half.nodes_peak)
@@ -95,17 +103,19 @@ def at_rest(
 
     return (
         (now.now_ns >= limits.earliest_ns)
-        & (erases == 0)
+        & (now.erases == 0)
         & ((above_4g == 0) | np.isinf(limits.nodes))
         & (stay_max_ns < CALM_SHARE * limits.rearm_ns)
         & (more_nodes <= FEW * now.nodes_peak)
         & (now.nodes_peak + more_nodes <= NEARLY * limits.nodes)
         & (now.depot_peak + more_magazines <= NEARLY * limits.magazines)
-        & _same_callbacks(quarter, half, now)
+        & same_callbacks(quarter, half, now)
     )
 
 
-def _same_callbacks(quarter: Seen, half: Seen, now: Seen) -> Any:
+def same_callbacks(quarter: Seen, half: Seen, now: Seen) -> Any:
+    """Whether callbacks took as long in the last half of the time as in the quarter before."""
+
     def mean_ns(since: Seen, until: Seen) -> Any:
         return (until.callback_ns - since.callback_ns) / np.maximum(until.callbacks - since.callbacks, 1)
 

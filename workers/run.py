@@ -145,7 +145,7 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
         "depot_magazines_end": out["depot_end"],
         "iova_nodes_peak": out["nodes_peak"],
         "iova_nodes_end": out["nodes_end"],
-        "iova_space_cached_peak_pages": out["cached_peak_pages"],
+        "iova_space_cached_peak_pages": out["cached_pages_peak"],
         "depot_surplus_largest_bin": out["depot_surplus"],
     }
     number, total_ns = _long_stays(done)

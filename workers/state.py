@@ -91,7 +91,7 @@ class State:
 
 Spans = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-RATES = (
+SUMS = (
     "ops",
     "failures",
     "drained_by_timer",
@@ -105,18 +105,13 @@ RATES = (
     "walk_steps",
     "callbacks",
     "callback_ns",
-    "low_nodes_x_ns",
-    "high_nodes_x_ns",
-    "magazines_x_ns",
-    "cached_x_ns",
 )
-"""Counters that grow at a steady rate in a steady state; ``_x_ns``: a level times the time it lasted, so that the rate
-is the level's mean."""
+"""Counters of what was done so far."""
 
-PEAKS = ("depot_peak", "nodes_peak", "cached_peak_pages")
-WATCHED = (*RATES, *PEAKS, "now_ns")
+PEAKS = ("depot_peak", "nodes_peak", "cached_pages_peak")
+WATCHED = (*SUMS, *PEAKS, "now_ns")
 
-COUNTERS = (*RATES, *PEAKS, "wait_max_ns", "residency_max_ns", "irqs_off_max_ns")
+COUNTERS = (*SUMS, *PEAKS, "wait_max_ns", "residency_max_ns", "irqs_off_max_ns")
 
 
 def initial(p: Params) -> State:

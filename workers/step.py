@@ -31,20 +31,15 @@ def step(s: State, p: Params) -> State:
     s.lane_now_ns = until_ns
     timer.close(s, p)
     bursts.finish(s, p, rows)
-    record(s, p, length_ns)
+    record(s, p)
     s.lane_steps = s.lane_steps + 1
     return s
 
 
-def record(s: State, p: Params, length_ns: np.ndarray) -> None:
-    """Keeps the peaks of depots, nodes and cached address space, and their sums over the slices' length (lanes,)."""
+def record(s: State, p: Params) -> None:
+    """Keeps the peaks of depots, nodes and cached address space."""
     c = s.count
-    in_depots = s.lane_depot.sum(0)
     s.lane_depot_peak = np.maximum(s.lane_depot_peak, s.lane_depot)
-    c["depot_peak"] = np.maximum(c["depot_peak"], in_depots)
+    c["depot_peak"] = np.maximum(c["depot_peak"], s.lane_depot.sum(0))
     c["nodes_peak"] = np.maximum(c["nodes_peak"], s.lane_nodes.sum(0))
-    c["cached_peak_pages"] = np.maximum(c["cached_peak_pages"], (s.lane_cached * p.pages).sum(0))
-    c["low_nodes_x_ns"] += s.lane_nodes[0] * length_ns
-    c["high_nodes_x_ns"] += s.lane_nodes[1] * length_ns
-    c["magazines_x_ns"] += in_depots * length_ns
-    c["cached_x_ns"] += s.lane_cached.sum(0) * length_ns
+    c["cached_pages_peak"] = np.maximum(c["cached_pages_peak"], (s.lane_cached * p.pages).sum(0))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workers import alike, params, rest
+from workers import alike, pace, params, rest
 from workers.events.machine import Machine
 from workers.events.tally import Tally, carried_on, columns, tally
 from workers.phases import uniform_phases
@@ -17,7 +17,8 @@ def run(scenarios: Columns) -> Columns:
     """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
 
     ``scenarios``: scenario and depot columns, shapes (rows,), at least one row. What is alike (``workers.alike``) from
-    a depot on that refused no magazine is one run; what is at rest (``workers.rest``) is followed no further.
+    a depot on that refused no magazine is one run; what is at rest (``workers.rest``) or keeps its pace
+    (``workers.pace``) is followed no further.
     """
     found: dict[int, Tally] = {}
     for rows in alike.by_capacity(scenarios):
@@ -35,7 +36,7 @@ def _run_first(scenarios: Columns, rows: list[int]) -> dict[int, Tally]:
     watch = Watch(ran, {row: limits(scenario) for row, scenario in only.items()})
     ran.run(watch.look)
     end = tally(ran, ran.horizon_ns)
-    return watch.found | {row: end for row in watch.waiting if row == rows[0] or not ran.domain.rcaches.overflowed}
+    return watch.found | dict.fromkeys(watch.stands_for(), end)
 
 
 def machine(scenario: Columns) -> Machine:
@@ -50,27 +51,35 @@ def limits(scenario: Columns) -> rest.Limits:
 
 
 class Watch:
-    """Looks at a machine that stands for several rows, and takes the tally of each that is at rest."""
+    """Looks at a machine that stands for several rows, and takes the tally of each that is at rest or keeps its pace.
+    Once a depot overflowed, the machine stands for the first row alone."""
 
     def __init__(self, ran: Machine, waiting: dict[int, rest.Limits]) -> None:
         self.ran, self.waiting = ran, waiting
         self.found: dict[int, Tally] = {}
         self.seen: list[Tally] = []
-        self.next_ns = next(iter(waiting.values())).earliest_ns / 4.0
+        self.first, limit = next(iter(waiting.items()))
+        self.next_ns = limit.earliest_ns / 4.0
+
+    def stands_for(self) -> list[int]:
+        """Rows that still wait for this machine."""
+        return [row for row in self.waiting if row == self.first or not self.ran.domain.rcaches.overflowed]
 
     def look(self, now: float) -> float | None:
-        """See ``Clocks.go``: nothing is left to do once every row is at rest."""
+        """See ``Clocks.go``: nothing is left to do once every row is steady."""
         if now >= self.next_ns:
             self.seen = [*self.seen[-2:], tally(self.ran, now)]
             while self.next_ns <= now:
                 self.next_ns *= 2.0
             if len(self.seen) == 3:
                 self._settle(*self.seen)
-        return self.next_ns if self.waiting else None
+        return self.next_ns if self.stands_for() else None
 
     def _settle(self, quarter: Tally, half: Tally, now: Tally) -> None:
-        for row, limit in list(self.waiting.items()):
-            seen = quarter.seen, half.seen, now.seen
-            if rest.at_rest(*seen, limit, now.counted.erases, now.above_4g, now.counted.stay_max_ns):
-                self.found[row] = carried_on(half, now, limit.horizon_ns)
+        moments, stay_ns = (quarter.seen, half.seen, now.seen), max(now.counted.stay_max_ns, now.stay_ns)
+        for row in self.stands_for():
+            limit = self.waiting[row]
+            resting = bool(rest.at_rest(*moments, limit, now.above_4g, stay_ns))
+            if resting or pace.keeps(*moments, limit, stay_ns):
+                self.found[row] = carried_on(half, now, limit.horizon_ns, resting)
                 del self.waiting[row]

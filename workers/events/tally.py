@@ -6,21 +6,18 @@ from dataclasses import replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workers import rest
+from workers import pace, rest
 from workers.events.counters import Counters
 from workers.results import CPU_MAGAZINES, softirq_columns
 
 if TYPE_CHECKING:
     from workers.events.machine import Machine
 
-STEADY = ("ops", "flushes", "drained_locally", "drained_by_timer")
-"""What goes on at its rate where a load is at rest."""
-
-RECORDS = (
-    *("acquisitions", "wait_ns", "held_ns", "inserts", "walk_steps"),
-    *("depot_peak", "bin_peak", "nodes", "nodes_peak", "cached_pages_peak"),
+GROWING = (
+    *("ops", "flushes", "drained_locally", "drained_by_timer", "acquisitions", "wait_ns", "held_ns"),
+    *("erases", "inserts", "walk_steps", "depot_peak", "bin_peak", "nodes_peak", "cached_pages_peak"),
 )
-"""What grows with the logarithm of time there (workers.rest)."""
+"""Counters that a load adds to as long as it runs."""
 
 
 class Tally(NamedTuple):
@@ -38,7 +35,19 @@ class Tally(NamedTuple):
     @property
     def seen(self) -> rest.Seen:
         c = self.counted
-        return rest.Seen(self.now_ns, len(c.callbacks_ns), sum(c.callbacks_ns), c.depot_peak, c.nodes_peak)
+        return rest.Seen(
+            now_ns=self.now_ns,
+            callbacks=len(c.callbacks_ns),
+            callback_ns=sum(c.callbacks_ns),
+            depot_peak=c.depot_peak,
+            nodes_peak=c.nodes_peak,
+            ops=c.ops,
+            drained_by_timer=c.drained_by_timer,
+            held_ns=c.held_ns,
+            erases=c.erases,
+            inserts=c.inserts,
+            walk_steps=c.walk_steps,
+        )
 
 
 def tally(m: Machine, now: float) -> Tally:
@@ -54,16 +63,16 @@ def tally(m: Machine, now: float) -> Tally:
     )
 
 
-def carried_on(half: Tally, now: Tally, horizon_ns: float) -> Tally:
-    """The tally at the horizon of a load that is at rest: its callbacks are those since ``half`` again and again."""
+def carried_on(half: Tally, now: Tally, horizon_ns: float, resting: bool) -> Tally:
+    """The tally at the horizon of a load that is at rest (``resting``) or keeps its pace: its callbacks are those since
+    ``half`` again and again."""
     times = (horizon_ns - now.now_ns) / (now.now_ns - half.now_ns)
     doublings = rest.doublings(half.now_ns, now.now_ns, horizon_ns)
+    before, lately = ({name: getattr(t.counted, name) for name in GROWING} for t in (half, now))
     grown: dict[str, Any] = {}
-    for names, ahead in ((STEADY, times), (RECORDS, doublings)):
-        for name in names:
-            count = getattr(now.counted, name)
-            more = ahead * (count - getattr(half.counted, name))
-            grown[name] = count + (round(more) if isinstance(count, int) else more)
+    for name, more in pace.ahead(before, lately, times, doublings, resting).items():
+        count = getattr(now.counted, name)
+        grown[name] = count + (round(float(more)) if isinstance(count, int) else float(more))
     callbacks_ns = now.counted.callbacks_ns
     lately_ns = callbacks_ns[len(half.counted.callbacks_ns) :]
     again_ns = islice(cycle(lately_ns), round(times * len(lately_ns)))
