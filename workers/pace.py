@@ -79,11 +79,15 @@ def _same_rates(quarter: Seen, half: Seen, now: Seen) -> Any:
 
 
 def ahead(half: Figures, now: Figures, times: Any, doublings: Any, resting: Any) -> dict[str, Any]:
-    """By how much counters grow beyond ``now``, ``times`` the time since ``half`` or so many ``doublings`` of time
-    later; ``resting``: where the load is at rest. By name, and ``nodes``: IOVAs that are added to the tree and stay."""
+    """By how much counters grow, by name: ``times`` the time since ``half`` after ``now``, which is so many ``doublings``
+    of time; ``resting``: where the load is at rest.
+
+    ``nodes`` is the level of IOVAs in the tree: where the load is not at rest it only goes up and down with the timer.
+    """
     more = {name: now[name] - half[name] for name in now}
     kept = more["inserts"] - more["erases"]
     pace = dict.fromkeys(RATES, times) | dict.fromkeys(OF_MISSES, np.where(resting, doublings, times))
     pace |= dict.fromkeys(PEAKS, doublings)
     grown = {name: pace[name] * more[name] for name in pace if name in more}
-    return grown | {"inserts": times * more["erases"] + doublings * kept, "nodes": doublings * kept}
+    inserts = times * more["erases"] + doublings * kept
+    return grown | {"inserts": inserts, "nodes": np.where(resting, doublings, 0.0) * kept}

@@ -63,7 +63,7 @@ def extrapolate(s: State, p: Params, steady: Steady) -> None:
     for name in COUNTERS:
         if name in grown:
             s.count[name][lanes] += grown[name]
-    s.lane_nodes[np.where(p.dma32_first[lanes], 0, 1), lanes] += np.where(steady.resting, grown["nodes"], 0.0)
+    s.lane_nodes[np.where(p.dma32_first[lanes], 0, 1), lanes] += grown["nodes"]
     s.lane_in_callback[lanes] = False
     runs = np.floor(ahead_ns / np.maximum(p.trim_period_ns[lanes], 1.0)) * (s.lane_work_due_ns[:, lanes] < NEVER)
     trimmed = np.minimum(runs * p.trim_magazines[lanes], depot.surplus(s.lane_depot, p)[:, lanes])
