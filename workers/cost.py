@@ -91,8 +91,8 @@ def seconds(scenarios: Columns) -> np.ndarray:
 
 
 def simulated_s(scenarios: Columns) -> np.ndarray:
-    """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest) or may have been found
-    to keep its pace (workers.pace), shape (rows,)."""
+    """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest) or may be found to
+    keep its pace (workers.pace), shape (rows,)."""
     load = expected_load(scenarios)
     limits = rest.limits(scenarios, mean_slot_pages(scenarios["iova_pages"]))
     rests = (load.oversize == 0) & (load.overflow == 0) & (load.stay_ns < rest.CALM_SHARE * limits.rearm_ns)

@@ -79,8 +79,8 @@ def _same_rates(quarter: Seen, half: Seen, now: Seen) -> Any:
 
 
 def ahead(half: Figures, now: Figures, times: Any, doublings: Any, resting: Any) -> dict[str, Any]:
-    """By how much counters grow, by name: ``times`` the time since ``half`` after ``now``, which is so many ``doublings``
-    of time; ``resting``: where the load is at rest.
+    """By how much counters grow, by name, in ``times`` the time from ``half`` to ``now``: so many ``doublings`` of time;
+    ``resting``: where the load is at rest.
 
     ``nodes`` is the level of IOVAs in the tree: where the load is not at rest it only goes up and down with the timer.
     """
