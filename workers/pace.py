@@ -79,7 +79,7 @@ def _same_rates(quarter: Seen, half: Seen, now: Seen) -> Any:
 
 
 def ahead(half: Figures, now: Figures, times: Any, doublings: Any, resting: Any) -> dict[str, Any]:
-    """By how much counters grow, by name, in ``times`` the time from ``half`` to ``now``: so many ``doublings`` of time;
+    """By how much counters grow, by name, in ``times`` the time from ``half`` to ``now``: so many ``doublings`` of it;
     ``resting``: where the load is at rest.
 
     ``nodes`` is the level of IOVAs in the tree: where the load is not at rest it only goes up and down with the timer.
