@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from workers.schema import ScenarioError
 
 
 @pytest.mark.usefixtures("ray_of_two")
-def test_tokens_are_on() -> None:
+def test_tokens_are_on(tmp_path: Path) -> None:
     import ray
 
     assert os.environ["RAY_AUTH_MODE"] == "token"
@@ -30,6 +31,7 @@ def test_tokens_are_on() -> None:
     assert refused.returncode != 0
     assert "InvalidAuthToken" in refused.stderr
     sweep = [sys.executable, "-m", "sweep", "+grid=smoke", "report=false", f"cluster.address={address}"]
+    sweep += [f"output={tmp_path / 'out'}", f"store={tmp_path / 'store'}"]
     refused = subprocess.run(sweep, env=stranger, capture_output=True, text=True, timeout=120)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
