@@ -33,11 +33,14 @@ HARDLY_ANY = 1e-3
 """Of an operation: frees to the tree, steps there or drained IOVAs that make no difference."""
 
 HARDLY_HELD = 0.003
-"""The same share of the time for which the lock is held."""
+"""Share of the time for which the lock is held that makes no difference either."""
 
 RATES = ("ops", "failures", "flushes", "drained_locally", "drained_by_timer", "callbacks", "callback_ns", "erases")
 OF_MISSES = ("acquisitions", "wait_ns", "held_ns", "walk_steps")
 """What grows as misses do: with the logarithm of time in a load at rest, else at its rate."""
+
+SUMS = (*RATES, *OF_MISSES, "inserts")
+"""Counters of what was done so far."""
 
 PEAKS = ("depot_peak", "bin_peak", "nodes_peak", "cached_pages_peak")
 
@@ -53,13 +56,12 @@ def keeps(quarter: Seen, half: Seen, now: Seen, limits: Limits, stay_max_ns: Any
     """
     ahead = rest.doublings(half.now_ns, now.now_ns, limits.horizon_ns)
     grown = (now.inserts - now.erases) - (half.inserts - half.erases)
-    magazines = now.depot_peak + ahead * (now.depot_peak - half.depot_peak)
     return (
         (now.now_ns >= limits.earliest_ns)
         & (stay_max_ns < STAY_SHARE * limits.rearm_ns)
         & (ahead * np.abs(grown) <= FEW * now.nodes_peak)
-        & ((now.erases > 0) | (magazines <= rest.NEARLY * limits.magazines))
-        & ((now.nodes_peak <= NEARLY_FULL * limits.nodes) | ~np.asarray(limits.is_array))
+        & ((now.erases > 0) | rest.spares_depot(half, now, limits))
+        & ((now.nodes_peak <= NEARLY_FULL * limits.nodes) | np.logical_not(limits.is_array))
         & rest.same_callbacks(quarter, half, now)
         & _same_rates(quarter, half, now)
     )

@@ -76,14 +76,14 @@ def limits(scenarios: Columns, slot_pages: np.ndarray) -> Limits:
     ``scenarios``: scenario and depot columns, ``slot_pages``: mean address space of an IOVA, shapes (rows,).
     """
     rearm_ns, horizon_ns = 1e6 * rearm_period_ms(scenarios["hz"]), 1e9 * scenarios["horizon_s"]
-    period_ns = 1e3 * scenarios["burst_period_us"]
+    period_ns, holds = 1e3 * scenarios["burst_period_us"], capacity(scenarios)
     return Limits(
         horizon_ns=horizon_ns,
         earliest_ns=np.maximum(CALLBACKS * np.maximum(rearm_ns, period_ns), horizon_ns / 2.0**MOST_DOUBLINGS),
         rearm_ns=rearm_ns,
-        magazines=np.where(trims(scenarios), scenarios["trim_threshold"], capacity(scenarios)),
+        magazines=np.where(trims(scenarios), scenarios["trim_threshold"], holds),
         nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / slot_pages, np.inf),
-        is_array=np.isfinite(capacity(scenarios)),
+        is_array=np.isfinite(holds),
     )
 
 
@@ -99,8 +99,6 @@ def at_rest(quarter: Seen, half: Seen, now: Seen, limits: Limits, above_4g: Any,
     """
     ahead = doublings(half.now_ns, now.now_ns, limits.horizon_ns)
     more_nodes = ahead * (now.nodes_peak - half.nodes_peak)
-    more_magazines = ahead * (now.depot_peak - half.depot_peak)
-
     return (
         (now.now_ns >= limits.earliest_ns)
         & (now.erases == 0)
@@ -108,9 +106,15 @@ def at_rest(quarter: Seen, half: Seen, now: Seen, limits: Limits, above_4g: Any,
         & (stay_max_ns < CALM_SHARE * limits.rearm_ns)
         & (more_nodes <= FEW * now.nodes_peak)
         & (now.nodes_peak + more_nodes <= NEARLY * limits.nodes)
-        & (now.depot_peak + more_magazines <= NEARLY * limits.magazines)
+        & spares_depot(half, now, limits)
         & same_callbacks(quarter, half, now)
     )
+
+
+def spares_depot(half: Seen, now: Seen, limits: Limits) -> Any:
+    """Whether the depots will not come near the size from which on one overflows or is trimmed."""
+    more = doublings(half.now_ns, now.now_ns, limits.horizon_ns) * (now.depot_peak - half.depot_peak)
+    return now.depot_peak + more <= NEARLY * limits.magazines
 
 
 def same_callbacks(quarter: Seen, half: Seen, now: Seen) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from workers import in_flight, noise
 from workers.in_flight import SEGMENTS
 from workers.noise import Stream
+from workers.pace import SUMS
 from workers.params import Params
 from workers.phases import uniform_phases
 from workers.rbtree import BANDS
@@ -90,23 +91,6 @@ class State:
 
 
 Spans = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-
-SUMS = (
-    "ops",
-    "failures",
-    "drained_by_timer",
-    "drained_locally",
-    "flushes",
-    "acquisitions",
-    "wait_ns",
-    "held_ns",
-    "erases",
-    "inserts",
-    "walk_steps",
-    "callbacks",
-    "callback_ns",
-)
-"""Counters of what was done so far."""
 
 PEAKS = ("depot_peak", "nodes_peak", "cached_pages_peak")
 WATCHED = (*SUMS, *PEAKS, "now_ns")

@@ -12,7 +12,7 @@ import numpy as np
 
 from workers import depot, pace, rest, timer
 from workers.params import Params
-from workers.state import COUNTERS, NEVER, WATCHED, State
+from workers.state import NEVER, PEAKS, WATCHED, State
 
 Figures = dict[str, np.ndarray]
 """WATCHED at a moment, shapes (n,)."""
@@ -60,9 +60,8 @@ def extrapolate(s: State, p: Params, steady: Steady) -> None:
     times = ahead_ns / (last["now_ns"] - half["now_ns"])
     doublings = rest.doublings(half["now_ns"], last["now_ns"], p.horizon_ns[lanes])
     grown = pace.ahead(half, last, times, doublings, steady.resting)
-    for name in COUNTERS:
-        if name in grown:
-            s.count[name][lanes] += grown[name]
+    for name in (*pace.SUMS, *PEAKS):
+        s.count[name][lanes] += grown[name]
     s.lane_nodes[np.where(p.dma32_first[lanes], 0, 1), lanes] += grown["nodes"]
     s.lane_in_callback[lanes] = False
     runs = np.floor(ahead_ns / np.maximum(p.trim_period_ns[lanes], 1.0)) * (s.lane_work_due_ns[:, lanes] < NEVER)

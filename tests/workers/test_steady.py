@@ -69,8 +69,7 @@ def test_a_lane_that_chains_is_simulated_to_the_end():
 def test_an_array_beside_a_nearly_full_32_bit_space_is_simulated_to_the_end():
     rows = [FULL, FULL | {"policy": "list"}, FULL | {"dma32_first": False}, FULL | {"in_flight": 2_000}]
     simulated_ms = count(table(rows))["simulated_ms"]
-    assert simulated_ms[0] == pytest.approx(1_200)
-    assert (simulated_ms[1:] < 1_100).all()
+    assert simulated_ms == pytest.approx([1_200, 1_024, 512, 512], abs=1)
 
 
 def test_a_batch_is_filled_up(monkeypatch):

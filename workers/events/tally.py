@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,10 +13,7 @@ from workers.results import CPU_MAGAZINES, softirq_columns
 if TYPE_CHECKING:
     from workers.events.machine import Machine
 
-GROWING = (
-    *("ops", "flushes", "drained_locally", "drained_by_timer", "acquisitions", "wait_ns", "held_ns"),
-    *("erases", "inserts", "walk_steps", "depot_peak", "bin_peak", "nodes_peak", "cached_pages_peak"),
-)
+GROWING = tuple(counter.name for counter in fields(Counters) if counter.name in (*pace.SUMS, *pace.PEAKS))
 """Counters that a load adds to as long as it runs."""
 
 
