@@ -5,5 +5,5 @@ or Hydra, and only two entries touch files: ``workers.task`` (the farm's), and t
 ``workers.reference.__main__`` and ``policies``; both read scenario tables with ``workers.points``.
 """
 
-MODEL_VERSION = "9"
+MODEL_VERSION = "10"
 """Part of every result's provenance: raised whenever a change can move a result."""

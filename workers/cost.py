@@ -13,7 +13,7 @@ import numpy as np
 
 from workers import pace, policy, rest
 from workers.jiffies import rearm_period_ms
-from workers.params import mean_slot_pages, of_mixes
+from workers.mixes import of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
 
 SECONDS_PER_CPU = 0.7e-3
@@ -94,12 +94,12 @@ def simulated_s(scenarios: Columns) -> np.ndarray:
     """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest) or may be found to
     keep its pace (workers.pace), shape (rows,)."""
     load = expected_load(scenarios)
-    limits = rest.limits(scenarios, mean_slot_pages(scenarios["iova_pages"]))
+    limits = rest.limits(scenarios)
     rests = (load.oversize == 0) & (load.overflow == 0) & (load.stay_ns < rest.CALM_SHARE * limits.rearm_ns)
     rests &= load.depot <= rest.NEARLY * limits.magazines
     rests &= load.low_pages <= rest.NEARLY * PFNS_BELOW_4G
     calm = (load.stay_ns < pace.STAY_SHARE * limits.rearm_ns) & (load.busy < CALM)
-    calm &= (load.low_pages <= pace.NEARLY_FULL * PFNS_BELOW_4G) | ~limits.is_array
+    calm &= (load.low_pages <= pace.NEARLY_FULL * PFNS_BELOW_4G) | ~limits.frees_to_tree
     until_ns = np.where(rests, limits.earliest_ns, np.where(calm, LOOKS * limits.earliest_ns, np.inf))
     return np.minimum(until_ns, limits.horizon_ns) / 1e9
 

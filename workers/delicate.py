@@ -12,8 +12,9 @@ import numpy as np
 
 from workers import alike, cost, policy, slices, timer
 from workers.jiffies import rearm_period_ms
-from workers.params import Params, mean_slot_pages, of_mixes
-from workers.schema import RCACHE_MAX_PAGES, Columns
+from workers.mixes import mean_slot_pages, of_mixes, some_bypass
+from workers.params import Params
+from workers.schema import Columns
 from workers.state import State
 
 NEAR_CHAIN = 0.4
@@ -56,11 +57,11 @@ def affordable(scenarios: Columns) -> np.ndarray:
 def from_the_start(scenarios: Columns) -> np.ndarray:
     """Scenarios (rows,) whose IOVAs bypass the rcache, whose CPUs unmap at the same time, whose bursts come closer than
     a slice is long, whose timer will work long, whose array may fill up, or whose requests keep the lock busy."""
-    bypass = of_mixes(scenarios["iova_pages"], lambda mix: mix[-1][0]) > RCACHE_MAX_PAGES
     close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
     load = cost.expected_load(scenarios)
     long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
     full = load.depot >= MAY_FILL_UP * policy.capacity(scenarios)
+    bypass = some_bypass(scenarios["iova_pages"])
     return bypass | (scenarios["phase"] == "aligned") | close | long | full | (load.busy >= BUSY)
 
 

@@ -23,8 +23,8 @@ FEW = 0.04
 """Share of the IOVAs that may be added up to the horizon."""
 
 NEARLY_FULL = 0.9
-"""Share of the space below 4 GiB in use from which on an array may collapse after seconds, when drained pfns above
-4 GiB fill the magazines."""
+"""Share of the space below 4 GiB in use from which on a load that frees to the tree may collapse after seconds, when
+drained pfns above 4 GiB fill the magazines or holes are few."""
 
 SAME = {"ops": 0.02, "drained_by_timer": 0.05, "held_ns": 0.05, "erases": 0.2, "walk_steps": 0.2}
 """Relative difference of rates that are the same."""
@@ -61,7 +61,7 @@ def keeps(quarter: Seen, half: Seen, now: Seen, limits: Limits, stay_max_ns: Any
         & (stay_max_ns < STAY_SHARE * limits.rearm_ns)
         & (ahead * np.abs(grown) <= FEW * now.nodes_peak)
         & ((now.erases > 0) | rest.spares_depot(half, now, limits))
-        & ((now.nodes_peak <= NEARLY_FULL * limits.nodes) | np.logical_not(limits.is_array))
+        & ((now.nodes_peak <= NEARLY_FULL * limits.nodes) | np.logical_not(limits.frees_to_tree))
         & rest.same_callbacks(quarter, half, now)
         & _same_rates(quarter, half, now)
     )

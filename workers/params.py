@@ -7,15 +7,15 @@ arrays: row ``r`` belongs to lane ``row_lane[r]``; lane ``l`` owns rows
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from workers import policy, rest
 from workers.jiffies import rearm_jiffies
+from workers.mixes import aligned_pages, size_classes
 from workers.packing import lost_pages
-from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
+from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
 
 SHORTEST_OP_NS = 1e-3
 """Costs may be 0, the time between two operations not."""
@@ -57,6 +57,7 @@ class Params:
     rest_ns: np.ndarray
     rest_magazines: np.ndarray
     rest_nodes: np.ndarray
+    rest_frees_to_tree: np.ndarray
     # costs
     cost: dict[str, np.ndarray]
     # rows
@@ -76,37 +77,8 @@ class Params:
     def limits(self) -> rest.Limits:
         rearm_ns = self.timer_jiffies * self.tick_ns
         return rest.Limits(
-            self.horizon_ns, self.rest_ns, rearm_ns, self.rest_magazines, self.rest_nodes, ~self.is_list
+            self.horizon_ns, self.rest_ns, rearm_ns, self.rest_magazines, self.rest_nodes, self.rest_frees_to_tree
         )
-
-
-def rounded_pages(pages: int) -> int:
-    """Size an IOVA takes in the rcache and the tree: below 32 pages a power of two (iommu_dma_alloc_iova)."""
-    return 1 << (pages - 1).bit_length() if pages < RCACHE_MAX_PAGES else pages
-
-
-def aligned_pages(pages: int) -> int:
-    """Address space an IOVA of ``pages`` occupies."""
-    return 1 << (pages - 1).bit_length()
-
-
-def size_classes(text: str) -> list[tuple[int, float]]:
-    """(rounded size in pages, weight) of an ``iova_pages`` text; sizes that round to the same are one class."""
-    merged: dict[int, float] = {}
-    for size, weight in zip(*parse_iova_pages(text), strict=True):
-        merged[rounded_pages(size)] = merged.get(rounded_pages(size), 0.0) + weight
-    return sorted(merged.items())
-
-
-def of_mixes(iova_pages: np.ndarray, value: Callable[[list[tuple[int, float]]], float]) -> np.ndarray:
-    """``value`` of each row's ``size_classes``, as numbers of shape (rows,); each distinct text is looked at once."""
-    found = {text: value(size_classes(text)) for text in set(iova_pages)}
-    return np.array([found[text] for text in iova_pages], float)
-
-
-def mean_slot_pages(iova_pages: np.ndarray) -> np.ndarray:
-    """Address space that an IOVA of each row's mix occupies in the mean, in pages; shape (rows,)."""
-    return of_mixes(iova_pages, lambda mix: sum(aligned_pages(size) * weight for size, weight in mix))
 
 
 def from_columns(scenarios: Columns) -> Params:
@@ -122,7 +94,7 @@ def from_columns(scenarios: Columns) -> Params:
     slot = np.vectorize(aligned_pages, otypes=[float])(pages.astype(np.int64))
     active = scenarios["active_cpus"].astype(np.int64)
     first_row = np.concatenate(([0], np.cumsum(active)[:-1]))
-    limits = rest.limits(scenarios, mean_slot_pages(scenarios["iova_pages"]))
+    limits = rest.limits(scenarios)
     row_lane = np.repeat(np.arange(lanes), active)
     return Params(
         cpus=scenarios["cpus"].astype(np.int64),
@@ -155,6 +127,7 @@ def from_columns(scenarios: Columns) -> Params:
         rest_ns=limits.earliest_ns,
         rest_magazines=limits.magazines,
         rest_nodes=limits.nodes,
+        rest_frees_to_tree=limits.frees_to_tree,
         cost={name: scenarios[name].astype(float) for name in scenarios if name.endswith("_ns")},
         row_lane=row_lane,
         row_cpu=np.arange(len(row_lane)) - first_row[row_lane],

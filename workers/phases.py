@@ -13,7 +13,6 @@ import numpy as np
 from workers.params import Params
 
 _START = 88172645463325252
-_U64 = (1 << 64) - 1
 WARM_UP = 10
 
 

@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from workers.jiffies import rearm_period_ms
+from workers.mixes import mean_slot_pages, some_bypass
 from workers.policy import capacity, trims
 from workers.schema import PFNS_BELOW_4G, Columns
 
 CALLBACKS = 32
 """Periods of the timer, or of bursts where those are longer, after which a load may be at rest."""
+
+LIFETIMES = 32
+"""Of an IOVA that bypasses the rcache, after which the holes it leaves in the address space may be as they will be: up
+to then searches grow longer."""
 
 MOST_DOUBLINGS = 4
 """Of the time seen, up to the horizon."""
@@ -66,24 +71,24 @@ class Limits(NamedTuple):
     """From which on a depot overflows or is trimmed, inf if neither."""
     nodes: Any
     """For which there is room below 4 GiB, inf where IOVAs need not lie there."""
-    is_array: Any
-    """Whether the depot overflows."""
+    frees_to_tree: Any
+    """Whether IOVAs that are freed may reach the tree: where the depot overflows, or some bypass the rcache."""
 
 
-def limits(scenarios: Columns, slot_pages: np.ndarray) -> Limits:
-    """Of each scenario, shapes (rows,).
-
-    ``scenarios``: scenario and depot columns, ``slot_pages``: mean address space of an IOVA, shapes (rows,).
-    """
+def limits(scenarios: Columns) -> Limits:
+    """Of each scenario, shapes (rows,); ``scenarios``: scenario and depot columns."""
     rearm_ns, horizon_ns = 1e6 * rearm_period_ms(scenarios["hz"]), 1e9 * scenarios["horizon_s"]
     period_ns, holds = 1e3 * scenarios["burst_period_us"], capacity(scenarios)
+    bypass = some_bypass(scenarios["iova_pages"])
+    lifetime_ns = scenarios["in_flight"] / scenarios["unmap_burst"] * period_ns
+    settled_ns = np.maximum(CALLBACKS * np.maximum(rearm_ns, period_ns), np.where(bypass, LIFETIMES * lifetime_ns, 0.0))
     return Limits(
         horizon_ns=horizon_ns,
-        earliest_ns=np.maximum(CALLBACKS * np.maximum(rearm_ns, period_ns), horizon_ns / 2.0**MOST_DOUBLINGS),
+        earliest_ns=np.maximum(settled_ns, horizon_ns / 2.0**MOST_DOUBLINGS),
         rearm_ns=rearm_ns,
         magazines=np.where(trims(scenarios), scenarios["trim_threshold"], holds),
-        nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / slot_pages, np.inf),
-        is_array=np.isfinite(holds),
+        nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / mean_slot_pages(scenarios["iova_pages"]), np.inf),
+        frees_to_tree=np.isfinite(holds) | bypass,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from workers import callbacks, delicate, params, state, steady
+from workers import callbacks, delicate, mixes, params, state, steady
 from workers.hazard import LONG_STAY_S
 from workers.params import Params
 from workers.results import CPU_MAGAZINES
@@ -53,7 +53,7 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
     may_leave = np.zeros(rows, bool) if watch else delicate.affordable(scenarios)
     left = may_leave & delicate.from_the_start(scenarios)
     done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf), left)
-    classes = params.of_mixes(scenarios["iova_pages"], len)
+    classes = mixes.of_mixes(scenarios["iova_pages"], len)
     for number in np.unique(classes[~left]):
         _run_batch(scenarios, np.flatnonzero((classes == number) & ~left), may_leave, done, watch)
     return _columns(done, 1e9 * scenarios["horizon_s"], scenarios["cpus"])

@@ -9,7 +9,7 @@ from typing import Any
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.scenarios import changed
 from sweep.capacity.study import Run
-from workers.params import size_classes
+from workers.mixes import size_classes
 from workers.schema import FQ_ENTRIES, RCACHE_MAX_PAGES
 
 Row = dict[str, Any]

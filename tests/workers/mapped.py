@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from workers.events.side import CLASS_BITS, Side
+from workers.events.iova import CLASS_BITS
+from workers.events.side import Side
 from workers.events.slots import Slots
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workers.scenarios import small_scenarios, table
-from workers import params
+from workers import mixes, params
 from workers.params import Params
 from workers.schema import COST_COLUMNS, FQ_ENTRIES
 from workers.state import State, initial
@@ -65,7 +65,7 @@ def run_checked(rows: list[dict[str, Any]], steps: int) -> State:
 def batches(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """The rows by how many size classes they have, as ``workers.run`` batches them."""
     named = [row | {"id": str(i)} for i, row in enumerate(rows)]
-    classes = params.of_mixes(table(named)["iova_pages"], len)
+    classes = mixes.of_mixes(table(named)["iova_pages"], len)
     return [[named[i] for i in np.flatnonzero(classes == n)] for n in np.unique(classes)]
 
 

@@ -14,7 +14,7 @@ QUARTER, HALF, NOW = (
     Seen(1e8 * t, 5 * t, 5e5 * t, 32, 1000 + t, 9e5 * t, 4e4 * t, 1e7 * t, 5e3 * t, 5e3 * t + t, 8e4 * t)
     for t in (1, 2, 4)
 )
-LIMITS = Limits(horizon_ns=8e8, earliest_ns=4e8, rearm_ns=1.6e7, magazines=32, nodes=2000, is_array=True)
+LIMITS = Limits(horizon_ns=8e8, earliest_ns=4e8, rearm_ns=1.6e7, magazines=32, nodes=2000, frees_to_tree=True)
 
 LOAD = {"cpus": 48, "unmap_burst": 64, "burst_period_us": 5_000.0, "in_flight": 128, "horizon_s": 3.0}
 
@@ -44,7 +44,7 @@ def changed(**more):
         ({"now": changed(inserts=38)}, True),  # IOVAs that stay: 2 and 38 of 1,004, and as many in the next doubling
         ({"now": changed(inserts=39)}, False),
         ({"now": NOW._replace(nodes_peak=1_801)}, False),
-        ({"now": NOW._replace(nodes_peak=1_801), "limits": LIMITS._replace(is_array=False)}, True),
+        ({"now": NOW._replace(nodes_peak=1_801), "limits": LIMITS._replace(frees_to_tree=False)}, True),
         ({"now": NOW._replace(nodes_peak=1_801), "limits": LIMITS._replace(nodes=np.inf)}, True),
     ],
 )
@@ -129,3 +129,21 @@ def test_loads_that_may_keep_their_pace_are_foreseen():
     trimmed = LOAD | {"policy": "list"}
     rows = [trimmed, LOAD | {"fq_entry_remote_ns": 6_000.0}, trimmed | {"horizon_s": 0.3}]
     assert cost.simulated_s(table(rows)) == pytest.approx([2.048, 3.0, 0.3])
+
+
+def test_searches_that_grow_longer_are_followed_until_they_have():
+    """Holes that oversize IOVAs leave take lifetimes of theirs to spread: 0.2 s each here, and 32 of them 6.4 s."""
+    scenario = table([LOAD | {"cpus": 8, "iova_pages": "64", "in_flight": 1_600, "unmap_burst": 32, "horizon_s": 3.4}])
+    scenario["burst_period_us"][:] = 4_000.0
+    walks: list[float] = []
+    ran = events.machine(scenario)
+
+    def look(now):
+        if now >= 1e8 * 2.0 ** len(walks):
+            walks.append(ran.counted.walk_steps / now)
+        return 1e8 * 2.0 ** len(walks)
+
+    ran.run(look)
+    assert len(walks) == 6
+    assert walks[3] > 1.3 * walks[1], "at 0.8 s they are still growing longer"
+    assert events.run(scenario)["simulated_ms"][0] == 3_400.0

@@ -12,7 +12,7 @@ from tests.workers.mapped import iovas_of
 from tests.workers.scenarios import table
 from workers import params, state
 from workers.events import run as events
-from workers.events.side import CLASS
+from workers.events.iova import CLASS
 from workers.packing import lost_pages
 from workers.schema import PFNS_BELOW_4G
 

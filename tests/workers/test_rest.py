@@ -25,7 +25,7 @@ NEVER = 1e9
 """In place of rest.CALLBACKS."""
 
 QUARTER, HALF, NOW = (Seen(1e8 * t, 5 * t, 5e5 * t, 8, 1000 + t, 9e5 * t, 4e4 * t, 1e5 * t, 0, t, t) for t in (1, 2, 4))
-LIMITS = Limits(horizon_ns=8e8, earliest_ns=4e8, rearm_ns=1.6e7, magazines=32, nodes=2000, is_array=True)
+LIMITS = Limits(horizon_ns=8e8, earliest_ns=4e8, rearm_ns=1.6e7, magazines=32, nodes=2000, frees_to_tree=True)
 
 
 def test_time_doubles():

@@ -13,6 +13,8 @@ from math import ceil, inf
 from sys import maxsize
 from typing import Any
 
+from workers.events.iova import Iovas
+
 NOBODY = -1
 
 Look = Callable[[float], float | None]
@@ -45,9 +47,9 @@ class Ring(Lock):
 
     __slots__ = ("busy", "epoch", "iovas", "kept", "waiter")
 
-    def __init__(self) -> None:
+    def __init__(self, iovas: Iovas) -> None:
         super().__init__()
-        self.iovas: list[int] = []
+        self.iovas = iovas
         self.epoch = self.kept = 0
         self.busy = False
         self.waiter = NOBODY

@@ -10,10 +10,10 @@ from typing import Any
 
 from workers.events.clocks import Clocks, Steps
 from workers.events.counters import Counters
+from workers.events.iova import CLASS, Iovas
 from workers.events.locked_tree import LockedTree
 from workers.events.rcaches import Rcaches
-from workers.events.side import CLASS
-from workers.params import size_classes
+from workers.mixes import size_classes
 from workers.schema import RCACHE_BINS, RCACHE_MAX_PAGES
 
 OVERSIZE = RCACHE_BINS
@@ -38,7 +38,7 @@ class Domain:
         self.rcache_of = [self.rcaches.bins[b] if b != OVERSIZE else None for b in self.bins]
         """The rcache of each size class, None for oversize IOVAs."""
 
-    def free(self, cpu: int, now: float, iovas: list[int], entry_ns: float) -> Steps:
+    def free(self, cpu: int, now: float, iovas: Iovas, entry_ns: float) -> Steps:
         """free_iova_fast() of ``iovas``, ``entry_ns`` each before; the clock."""
         bins, heap = self.bins, self.clocks.heap
         for size_bin in self.used_bins:

@@ -12,6 +12,7 @@ from typing import Any
 
 from workers.events.clocks import NOBODY, Ring, Steps
 from workers.events.domain import Domain
+from workers.events.iova import Iovas, no_iovas
 from workers.events.runs import Runs
 from workers.hazard import LONG_STAY_S
 from workers.jiffies import rearm_jiffies
@@ -20,10 +21,10 @@ from workers.jiffies import rearm_jiffies
 class FlushQueue:
     """Of one scenario (plain values by column name); ``in_flight``: what each active CPU has mapped."""
 
-    def __init__(self, scenario: Mapping[str, Any], domain: Domain, in_flight: list[list[int]]) -> None:
+    def __init__(self, scenario: Mapping[str, Any], domain: Domain, in_flight: list[Iovas]) -> None:
         self.domain, self.clocks, self.counted = domain, domain.clocks, domain.counted
         self.in_flight = in_flight
-        self.rings = [Ring() for _ in in_flight]
+        self.rings = [Ring(no_iovas(domain.mixed)) for _ in in_flight]
         self.runs = Runs(scenario["unmap_ns"], in_flight, self.rings, self.clocks, self.counted)
         self.idle = scenario["cpus"] - scenario["active_cpus"]
         self.flush_ns = scenario["iotlb_flush_ns"]
@@ -68,7 +69,7 @@ class FlushQueue:
 
     def free_ring(self, ring: Ring, cpu: int, now: float) -> Steps:
         """fq_ring_free() of all entries; the ring stays locked meanwhile."""
-        iovas, ring.iovas = ring.iovas, []
+        iovas, ring.iovas = ring.iovas, ring.iovas[:0]
         ring.busy = True
         if cpu == self.running_cpu:
             self.counted.drained_by_timer += len(iovas)

@@ -12,6 +12,7 @@ from typing import Any
 
 from workers.events.clocks import Clocks, Lock
 from workers.events.counters import Counters
+from workers.events.iova import Iovas
 from workers.events.tree import Tree
 
 
@@ -71,7 +72,7 @@ class LockedTree:
         tree.remove(iova)
         return self._hold(cpu, asked, took_ns) + self.iova_slab_ns
 
-    def free_magazine(self, cpu: int, asked: float, iovas: list[int]) -> float:
+    def free_magazine(self, cpu: int, asked: float, iovas: Iovas) -> float:
         """iova_magazine_free_pfns(): all in one hold of the lock; the clock."""
         tree = self.tree
         took_ns = len(iovas) * (tree.find_ns() + tree.erase_ns + self.iova_slab_ns)

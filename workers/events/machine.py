@@ -14,6 +14,7 @@ from workers.events.clocks import Clocks, Look, Steps
 from workers.events.counters import Counters
 from workers.events.domain import Domain
 from workers.events.flush_queue import FlushQueue
+from workers.events.iova import no_iovas
 from workers.events.maps import Maps
 from workers.events.unmaps import Unmaps
 from workers.state import ALIGNED_SPREAD_NS
@@ -25,10 +26,10 @@ class Machine:
 
     def __init__(self, scenario: Mapping[str, Any], phases: list[float]) -> None:
         self.counted, self.clocks = Counters(), Clocks(scenario)
-        self.in_flight: list[list[int]] = [[] for _ in range(scenario["active_cpus"])]
+        self.domain = Domain(scenario, self.clocks, self.counted)
+        self.in_flight = [no_iovas(self.domain.mixed) for _ in range(scenario["active_cpus"])]
         """What each CPU has mapped, the oldest first."""
         self.fill_each, self.low_first = scenario["in_flight"], scenario["dma32_first"]
-        self.domain = Domain(scenario, self.clocks, self.counted)
         self.queue = FlushQueue(scenario, self.domain, self.in_flight)
         self.unmaps = Unmaps(scenario, self.queue)
         self.maps = Maps(scenario, self.queue)
@@ -70,10 +71,12 @@ class Machine:
             wake_ns = min(next_ns, queue.timer_due_ns) if queue.timer_cpu == cpu else next_ns
             if now < wake_ns or now >= self.horizon_ns:  # one that is behind goes on at once
                 now = self.clocks.asked_ns = max(now, wake_ns)
-                yield now
+                yield now + self.unmaps.unseen_ns(cpu)
             if queue.timer_cpu == cpu:
                 now = yield from queue.softirq(cpu, now)
             if now >= next_ns:
                 now = yield from self.unmaps.burst(cpu, now)
-                now = yield from self.maps.burst(cpu, now)
+                left, now = self.maps.at_once(cpu, now)
+                if left:
+                    now = yield from self.maps.burst(cpu, now, left)
                 next_ns = max(next_ns + self.period_ns, now)

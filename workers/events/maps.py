@@ -13,8 +13,9 @@ from typing import Any
 
 from workers.events.clocks import Steps, begun_within
 from workers.events.flush_queue import FlushQueue
+from workers.events.iova import Iovas, no_iovas
 from workers.events.refusals import SHORTEST_ROW, Line
-from workers.params import size_classes
+from workers.mixes import size_classes
 
 
 class Maps:
@@ -26,8 +27,8 @@ class Maps:
         self.random = Random(scenario["seed"])
         self.weights = [weight for _, weight in size_classes(scenario["iova_pages"])]
         self.shift = scenario["free_cpu_shift"] % len(self.in_flight)
-        self.refused_in_rows = not self.domain.mixed and not self.shift
-        """Whether refusals stand in line: of one size (of several, rows are short), and where no other CPU sees the
+        self.alone = not self.domain.mixed and not self.shift
+        """Whether rows of maps are one step: of one size (of several, rows are short), and where no other CPU sees the
         list that this one maps for."""
         self.low_first = scenario["dma32_first"]
         self.map_ns, self.cached_map_ns = scenario["map_ns"], scenario["map_ns"] + self.clocks.local_ns
@@ -39,10 +40,25 @@ class Maps:
         classes = range(len(self.weights))
         return self.random.choices(classes, self.weights, k=number)[::-1] if len(classes) > 1 else [0] * number
 
-    def burst(self, cpu: int, now: float) -> Steps:
-        """Maps as many as a burst unmaps, for the CPU that will unmap them; the clock."""
+    def at_once(self, cpu: int, now: float) -> tuple[int, float]:
+        """Maps those of a burst that a CPU's own magazines serve, of one size and while no timer may come in between;
+        how many are left, and the clock."""
+        left, rcache = self.burst_size, self.domain.rcache_of[0]
+        if not rcache or not self.alone or self.queue.timer_cpu == cpu:
+            return left, now
+        target = self.in_flight[cpu]
+        left = min(left, self.most_in_flight - len(target))
+        while left > 0 and (iovas := self.domain.rcaches.pop(cpu, rcache, left, self.low_first)):
+            target += iovas
+            left -= len(iovas)
+            self.counted.ops += len(iovas)
+            now += len(iovas) * self.cached_map_ns
+        return left, now
+
+    def burst(self, cpu: int, now: float, number: int) -> Steps:
+        """Maps ``number`` for the CPU that will unmap them; the clock."""
         queue, target_cpu = self.queue, (cpu + self.shift) % len(self.in_flight)
-        target, draws = self.in_flight[target_cpu], self.draw(self.burst_size)
+        target, draws = self.in_flight[target_cpu], self.draw(number)
         while draws:
             if queue.timer_cpu == cpu:
                 now = yield from queue.softirq(cpu, now)
@@ -60,7 +76,7 @@ class Maps:
                 now = yield from self._map_missed(cpu, now, draws, target_cpu)
         return now
 
-    def _map_cached(self, cpu: int, now: float, draws: list[int], room: int) -> tuple[list[int], float]:
+    def _map_cached(self, cpu: int, now: float, draws: list[int], room: int) -> tuple[Iovas, float]:
         """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
         due; its clock."""
         each_ns, queue, rcache_of, rcaches = self.cached_map_ns, self.queue, self.domain.rcache_of, self.domain.rcaches
@@ -68,11 +84,11 @@ class Maps:
         if not self.domain.mixed:
             rcache = rcache_of[0]
             if not rcache:
-                return [], now
+                return no_iovas(False), now
             most = min(room, len(draws), begun_within(until_ns - now, each_ns))
             iovas = rcaches.pop(cpu, rcache, most, self.low_first)
             return iovas, now + len(iovas) * each_ns
-        iovas, usable_below, counted = [], rcaches.usable_below, self.counted
+        iovas, usable_below, counted = no_iovas(True), rcaches.usable_below, self.counted
         for size_class in islice(reversed(draws), room):
             rcache = rcache_of[size_class]
             if not rcache or now >= until_ns:
@@ -94,7 +110,7 @@ class Maps:
         either, while nothing has to be looked at in between; the clock."""
         target, heap, clocks, counted = self.in_flight[target_cpu], self.clocks.heap, self.clocks, self.counted
         domain, rcaches, locked_tree, queue = self.domain, self.domain.rcaches, self.domain.locked_tree, self.queue
-        low_first, slab_ns, in_rows = self.low_first, locked_tree.iova_slab_ns, self.refused_in_rows
+        low_first, slab_ns, in_rows = self.low_first, locked_tree.iova_slab_ns, self.alone
         while True:
             size_class = draws[-1]
             rcache = domain.rcache_of[size_class]
@@ -131,7 +147,7 @@ class Maps:
             if rcache and rcaches.may_pop(cpu, rcache):
                 return now
 
-    def _map_refused(self, cpu: int, asked: float, draws: list[int], loaded: list[int]) -> Steps:
+    def _map_refused(self, cpu: int, asked: float, draws: list[int], loaded: Iovas) -> Steps:
         """Maps, of one size, those of ``draws`` but the last whose first attempts, from ``asked`` on, are sure to be
         refused and whose second ones a poisoned ``loaded`` serves; when that last one asks for the lock."""
         target = self.in_flight[cpu]

@@ -14,8 +14,8 @@ from typing import Any
 
 from workers.events.clocks import Clocks, Lock, Steps
 from workers.events.counters import Counters
+from workers.events.iova import HIGH, Iovas, no_iovas
 from workers.events.locked_tree import LockedTree
-from workers.events.tree import HIGH
 from workers.policy import trims
 from workers.schema import RCACHE_BINS
 
@@ -27,16 +27,16 @@ class Rcache:
 
     __slots__ = ("depot", "high_from", "loaded", "lock", "number", "pages", "prev", "scanned", "work_due_ns")
 
-    def __init__(self, cpus: int, number: int) -> None:
+    def __init__(self, cpus: int, number: int, mixed: bool) -> None:
         self.number, self.pages = number, 1 << number
-        self.loaded: list[list[int]] = [[] for _ in range(cpus)]
-        self.prev: list[list[int]] = [[] for _ in range(cpus)]
-        self.scanned: list[list[int] | None] = [None] * cpus
+        self.loaded = [no_iovas(mixed) for _ in range(cpus)]
+        self.prev = [no_iovas(mixed) for _ in range(cpus)]
+        self.scanned: list[Iovas | None] = [None] * cpus
         """A CPU's ``loaded`` once it was searched for IOVAs below 4 GiB, until something is pushed."""
         self.high_from = [0] * cpus
         """From this index on that ``loaded`` holds none; at 0 it is poisoned."""
         self.lock = Lock()
-        self.depot: list[list[int]] = []
+        self.depot: list[Iovas] = []
         self.work_due_ns = inf
 
     def is_poisoned(self, cpu: int) -> bool:
@@ -50,7 +50,8 @@ class Rcaches:
 
     def __init__(self, scenario: Mapping[str, Any], locked_tree: LockedTree, clocks: Clocks, counted: Counters) -> None:
         self.locked_tree, self.clocks, self.counted = locked_tree, clocks, counted
-        self.bins = [Rcache(scenario["cpus"], number) for number in range(RCACHE_BINS)]
+        mixed = len(locked_tree.tree.sizes) > 1
+        self.bins = [Rcache(scenario["cpus"], number, mixed) for number in range(RCACHE_BINS)]
         self.local_ns = clocks.local_ns
         self.magazine_slab_ns = scenario["magazine_slab_ns"]
         self.usable_below = HIGH if scenario["dma32_first"] else inf
@@ -66,7 +67,7 @@ class Rcaches:
 
     # --- frees ---
 
-    def insert(self, cpu: int, now: float, rcache: Rcache, iovas: list[int], entry_ns: float) -> Steps:
+    def insert(self, cpu: int, now: float, rcache: Rcache, iovas: Iovas, entry_ns: float) -> Steps:
         """__iova_rcache_insert() of each IOVA, ``entry_ns`` before: ``loaded``, ``prev``, then a magazine to the depot,
         or to the tree; the clock."""
         most, at, heap, counted = self.mag_pfns, 0, self.clocks.heap, self.counted
@@ -83,7 +84,7 @@ class Rcaches:
                     yield now
                 now = self.clocks.enter(rcache.lock, cpu, now)
                 rcache.lock.free_ns = now
-                rcache.loaded[cpu] = []
+                rcache.loaded[cpu] = loaded[:0]
                 if len(rcache.depot) < self.capacity:
                     rcache.depot.append(loaded)
                     self._depot_changed(rcache, 1)
@@ -104,19 +105,19 @@ class Rcaches:
                 counted.cached_pages_peak = counted.cached_pages
         return now
 
-    def _free_magazine(self, cpu: int, now: float, rcache: Rcache, iovas: list[int]) -> float:
+    def _free_magazine(self, cpu: int, now: float, rcache: Rcache, iovas: Iovas) -> float:
         self.counted.cached_pages -= rcache.pages * len(iovas)
         return self.locked_tree.free_magazine(cpu, now, iovas)
 
     # --- maps ---
 
-    def pop(self, cpu: int, rcache: Rcache, most: int, low: bool) -> list[int]:
+    def pop(self, cpu: int, rcache: Rcache, most: int, low: bool) -> Iovas:
         """Up to ``most`` IOVAs from ``loaded``, or from ``prev`` if that is empty; only some below 4 GiB if ``low``."""
         loaded = rcache.loaded[cpu]
         if not loaded:
             prev = rcache.prev[cpu]
             if not prev:
-                return []
+                return prev[:0]
             rcache.loaded[cpu], rcache.prev[cpu] = prev, loaded
             rcache.scanned[cpu] = None
             loaded = prev
@@ -128,7 +129,7 @@ class Rcaches:
         some.reverse()
         return some
 
-    def _pop_low(self, cpu: int, rcache: Rcache, loaded: list[int], most: int) -> list[int]:
+    def _pop_low(self, cpu: int, rcache: Rcache, loaded: Iovas, most: int) -> Iovas:
         """iova_magazine_pop(): the topmost low enough; the top one fills its hole."""
         below = min(rcache.high_from[cpu], len(loaded)) if rcache.scanned[cpu] is loaded else len(loaded)
         if below == len(loaded) and max(loaded[-most:]) < HIGH:
@@ -136,7 +137,7 @@ class Rcaches:
             del loaded[-most:]
             some.reverse()
         else:
-            some = []
+            some = loaded[:0]
             for at in range(below - 1, -1, -1):
                 iova = loaded[at]
                 if iova < HIGH:

@@ -47,7 +47,7 @@ def machine(scenario: Columns) -> Machine:
 
 def limits(scenario: Columns) -> rest.Limits:
     """Of one scenario, shapes (1,), as plain numbers."""
-    return rest.Limits(*(values.tolist()[0] for values in params.from_columns(scenario).limits))
+    return rest.Limits(*(values.tolist()[0] for values in rest.limits(scenario)))
 
 
 class Watch:

@@ -10,6 +10,7 @@ from heapq import heapify
 
 from workers.events.clocks import Clocks, Ring, begun_within
 from workers.events.counters import Counters
+from workers.events.iova import Iovas
 
 
 class Runs:
@@ -17,7 +18,7 @@ class Runs:
     first."""
 
     def __init__(
-        self, unmap_ns: float, in_flight: list[list[int]], rings: list[Ring], clocks: Clocks, counted: Counters
+        self, unmap_ns: float, in_flight: list[Iovas], rings: list[Ring], clocks: Clocks, counted: Counters
     ) -> None:
         self.unmap_ns = unmap_ns
         self.in_flight, self.rings, self.clocks, self.counted = in_flight, rings, clocks, counted

@@ -1,7 +1,6 @@
 """IOVAs of one side of 4 GiB in address order, and what fits below each: searches look at bytes, not at neighbours.
 
-An IOVA is one number, its pfn and its size class, so that order is the order of numbers. They come in chunks, as a
-list that is not too long is quick to insert into and to search.
+They come in chunks, as a list that is not too long is quick to insert into and to search.
 """
 
 from __future__ import annotations
@@ -9,9 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-CLASS_BITS = 8
-CLASS = (1 << CLASS_BITS) - 1
-"""Mask of an IOVA's size class."""
+from workers.events.iova import CLASS, CLASS_BITS
 
 LARGEST_CHUNK = 1024
 

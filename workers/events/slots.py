@@ -6,7 +6,7 @@ limit. Answers are those of ``workers.events.side.Side``, which takes any sizes.
 
 from __future__ import annotations
 
-from workers.events.side import CLASS_BITS
+from workers.events.iova import CLASS_BITS
 
 MORE_SLOTS = 4096
 

@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from math import log2
 
 from workers.events.counters import Counters
-from workers.events.side import CLASS, CLASS_BITS, Side
+from workers.events.iova import CLASS, CLASS_BITS, HIGH
+from workers.events.side import Side
 from workers.events.slots import Slots
 from workers.schema import PFNS_BELOW_4G
 
 START_PFN = 1
 LIMIT_48BIT = 1 << 36
-HIGH = PFNS_BELOW_4G << CLASS_BITS
-"""IOVAs below this number are below 4 GiB."""
-
 MEAN_INSERT_VISITS = 2.4
 """Nodes looked at to insert, in the mean: the descent from the node above."""
 

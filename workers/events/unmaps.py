@@ -10,6 +10,7 @@ from typing import Any
 
 from workers.events.clocks import Steps, begun_within
 from workers.events.flush_queue import FlushQueue
+from workers.events.iova import Iovas
 from workers.schema import FQ_ENTRIES
 
 
@@ -21,6 +22,13 @@ class Unmaps:
         self.burst_size, self.strict = scenario["unmap_burst"], scenario["strict"]
         self.unmap_ns, self.strict_ns = scenario["unmap_ns"], scenario["unmap_ns"] + scenario["iotlb_flush_ns"]
         self.each_ns = queue.runs.each_ns
+        shifted = scenario["free_cpu_shift"] % len(queue.in_flight) != 0
+        self.unseen = not self.strict and not shifted
+        """Whether nobody sees a CPU's list, and so an unmap before it comes to the ring."""
+
+    def unseen_ns(self, cpu: int) -> float:
+        """How long a CPU whose burst is due does what no other one can see, unless its timer is due first."""
+        return self.unmap_ns if self.unseen and self.queue.timer_cpu != cpu and self.in_flight[cpu] else 0.0
 
     def burst(self, cpu: int, now: float) -> Steps:
         """Unmaps the CPU's oldest IOVAs; the clock."""
@@ -44,7 +52,8 @@ class Unmaps:
             if queue.timer_cpu == cpu:
                 some = min(some, begun_within(queue.timer_due_ns - now, self.each_ns) + 1)
             ring.epoch = queue.epoch
-            ring.iovas += [first, *mine[: some - 1]]
+            ring.iovas.append(first)
+            ring.iovas += mine[: some - 1]
             del mine[: some - 1]
             queue.arm_timer(cpu, now)
             queue.leave_ring(ring, now)
@@ -71,7 +80,7 @@ class Unmaps:
         clocks.asked_ns = asked
         return some, now
 
-    def _free_at_once(self, cpu: int, now: float, mine: list[int]) -> Steps:
+    def _free_at_once(self, cpu: int, now: float, mine: Iovas) -> Steps:
         iovas = mine[: self.burst_size]
         if not iovas:
             return now

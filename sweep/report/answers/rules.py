@@ -11,7 +11,7 @@ from sweep.config import RATE
 from sweep.report.answers.boxes import Box, boxes, covered
 from sweep.report.answers.knobs import MOST_ROWS, knobs_of
 from sweep.report.answers.words import named, si
-from workers.params import rounded_pages
+from workers.mixes import rounded_pages
 from workers.results import PAGE_BYTES
 from workers.schema import parse_iova_pages
 

@@ -11,10 +11,9 @@ from tests.workers.mapped import iovas_of
 from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.domain import OVERSIZE
+from workers.events.iova import CLASS, HIGH
 from workers.events.refusals import Line
-from workers.events.side import CLASS
 from workers.events.tally import columns, tally
-from workers.events.tree import HIGH
 from workers.reference.machine import simulate
 from workers.schema import FQ_ENTRIES, Columns
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.workers.mapped import iovas_of
 from workers.events import side
 from workers.events.counters import Counters
-from workers.events.side import CLASS, CLASS_BITS, Side
+from workers.events.iova import CLASS, CLASS_BITS
+from workers.events.side import Side
 from workers.events.slots import Slots
 from workers.events.tree import LIMIT_48BIT, START_PFN, Tree
 from workers.reference.flush_queue import DmaDomain
