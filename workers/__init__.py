@@ -1,8 +1,8 @@
 """The science: a vectorized numpy model of Linux's IOVA allocator and flush queue.
 
 Pure numpy, and plain Python where one scenario is followed event by event (``workers.events``). Nothing here knows Ray
-or Hydra, and only two entries touch files: ``workers.task`` (the farm's), and the scalar twin's command line,
-``workers.reference.__main__`` and ``policies``; both read scenario tables with ``workers.points``.
+or Hydra. The farm enters by ``workers.task``, arrays in and arrays out; only ``workers.points``, which reads scenario
+tables, and the scalar twin's command line (``workers.reference.__main__``, ``policies``) touch files.
 """
 
 MODEL_VERSION = "10"

@@ -18,11 +18,22 @@ from workers.params import SHORTEST_OP_NS, Params
 from workers.state import State
 
 ROUNDS_OF_FILLING = 4
+"""Passes in which those who want less than an equal share leave the rest to the others."""
+
 MOST_TURNS = 6
+"""Turns of a slice in which frees and attempts alternate; the last one takes all that is left."""
+
 LEAST_ROUND = 0.1
+"""Share of a round of the waiting CPUs that is served before a callback that waits gets its turn, at least."""
+
 SINGLES_NS = 250_000.0
+"""The same as a time, where a turn frees one IOVA and not a magazine: several pass within one slice."""
+
 SHORTEST_NS = 10_000.0
+"""Shortest slice that a callback's turn may end."""
+
 SMALLEST_TURN = 2.0
+"""Requests of a turn, at least, where frees and attempts meet few holes."""
 
 
 def fair_share(lane: np.ndarray, want: np.ndarray, served: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -74,7 +85,8 @@ class Served(NamedTuple):
 def serve(
     s: State, p: Params, rows: np.ndarray, frees: np.ndarray, maps: np.ndarray, capacity_ns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Serves lock requests: ``frees`` (n,) oversize frees and ``maps`` (classes, n) missed maps of ``rows`` (n,).
+    """Serves lock requests: ``frees`` (n,), of oversize IOVAs or of magazines that the depot refused, and ``maps``
+    (classes, n), missed ones, of ``rows`` (n,).
 
     A CPU maps once its frees are done. Returns the IOVAs found (kinds, n), the maps that failed for good
     (classes, n), and the time after which a waiting callback gets the lock (lanes,), inf where none does.

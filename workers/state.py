@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workers import in_flight, noise
+from workers import in_flight, noise, pace
 from workers.in_flight import SEGMENTS
 from workers.noise import Stream
-from workers.pace import SUMS
 from workers.params import Params
 from workers.phases import uniform_phases
 from workers.rbtree import BANDS
@@ -92,10 +91,12 @@ class State:
 
 Spans = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-PEAKS = ("depot_peak", "nodes_peak", "cached_pages_peak")
-WATCHED = (*SUMS, *PEAKS, "now_ns")
+PEAKS = tuple(name for name in pace.PEAKS if name != "bin_peak")
+"""Of lanes: that of each bin is ``lane_depot_peak``."""
 
-COUNTERS = (*SUMS, *PEAKS, "wait_max_ns", "residency_max_ns", "irqs_off_max_ns")
+WATCHED = (*pace.SUMS, *PEAKS, "now_ns")
+
+COUNTERS = (*pace.SUMS, *PEAKS, "wait_max_ns", "residency_max_ns", "irqs_off_max_ns")
 
 
 def initial(p: Params) -> State:
