@@ -75,8 +75,8 @@ def _hazard(view: View) -> Table | None:
     )  # fmt: skip
     note = (
         "Expected soft lockups an hour of the load, with the model's interval; 0 where no stay reached"
-        f" {LONG_STAY_S:g} s. Where few long stays were seen the expectation hangs on rare ones and may lie above the"
-        " interval."
+        f" {LONG_STAY_S:g} s. Where few long stays were seen the expectation hangs on rare ones and may lie above"
+        " all that is likely: then it is the interval's upper end."
     )
     return Table("How often it locks up", columns, rows, note)
 
