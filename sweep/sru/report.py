@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sweep.aggregate import CALLBACK
 from sweep.capacity import words
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.totals import BOUNDS, HAZARD, Expectation
@@ -118,9 +119,8 @@ def _expected(one: Measured) -> Table:
 
 
 def _timing(row: dict[str, Any]) -> tuple[str, ...]:
-    times = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
     hazard = words.estimate(Expectation(*(row[name] for name in (HAZARD, *BOUNDS))))
-    return (words.VERDICTS[row["verdict"]], *(seconds(row[name] / 1e3) for name in times), hazard)
+    return (words.VERDICTS[row["verdict"]], *(seconds(row[name] / 1e3) for name in CALLBACK), hazard)
 
 
 def _problems(measured: Sequence[Measured], sizes: Sequence[Depot]) -> Iterator[Block]:
