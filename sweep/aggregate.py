@@ -17,6 +17,8 @@ from workers.schema import VERDICTS, parse_iova_pages
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "max": 1.0}
 CALLBACK = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
+"""Columns: how long the callback runs, and how long the softirq is not left."""
+
 MEMORY = ("memory_peak_bytes", "memory_end_bytes", "depot_magazines_bytes")
 SUMMARY_KEYS = ("section", "before", "policy", "axis", "value")
 MAX_AXIS_VALUES = 40

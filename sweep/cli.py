@@ -10,7 +10,7 @@ def main(argv: list[str]) -> int:
     """Runs one sweep and returns its exit code; every refusal is one line on stderr.
 
     0 complete, 1 finished with failed points, 2 bad input, 3 something moved against the baseline (whether points
-    failed or not: new failures are among what moves), 130 interrupted (Ctrl-C or SIGTERM).
+    failed or not: new failures are among what moves), 70 a defect of the program, 130 interrupted (Ctrl-C or SIGTERM).
     """
     return exit_code("sweep", _run, argv)
 

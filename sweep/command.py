@@ -8,19 +8,23 @@ import html
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep import output
 from sweep.config import Library
-from sweep.document.text import one_line
+from sweep.document.text import one_line, shown
 from sweep.storage import Storage, open_storage
 from sweep.storage.names import PART
 from sweep.store.chunk import FAILED
 from workers.schema import ScenarioError
 
-COMPLETE, FAILED_POINTS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+COMPLETE, FAILED_POINTS, BAD_INPUT, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
+ENDS = f"{BAD_INPUT} bad input (one sentence), {DEFECT} a defect of the program, {INTERRUPTED} interrupted"
+"""Exit codes of every command, for its help."""
+
 MOST_FAILURES = 10
 """Failed runs that are named."""
 
@@ -41,7 +45,10 @@ def start(name: str, run: Callable[[list[str]], int]) -> NoReturn:
 
 
 def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted."""
+    """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted.
+
+    70 for what nobody expected, which Python would end in 1, as failed points do: a sentence, and where it came from.
+    """
     try:
         return run(argv)
     except ScenarioError as error:
@@ -50,6 +57,11 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> in
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted; give the same command again", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        said = one_line(f"{type(error).__name__}: {error}")
+        print(f"{name}: ended by a defect of the program, please report it: {said}", file=sys.stderr)
+        print(shown(traceback.format_exc()), end="", file=sys.stderr)
+        return DEFECT
 
 
 def refuse_other_files(folder: Storage, own: tuple[str, ...]) -> None:

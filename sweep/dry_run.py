@@ -24,6 +24,7 @@ from sweep.rounds import strategy
 from sweep.run import EXECUTORS, name_of, places, plan_of
 from sweep.store import Store
 from sweep.store.chunk import encode, table
+from sweep.store.index import PENDING, first_of_each
 from sweep.store.keys import scenario_keys
 from sweep.task import Simulate, attempt
 from workers.delicate import followed
@@ -48,10 +49,11 @@ LIKELY_ROWS = 4096
 
 @dataclass(frozen=True)
 class ToRun:
-    """What is to run: scenarios, chunks, their estimated seconds, and row numbers that stand for them, each for a
-    ``share`` of its horizon; ``counted``: in every window, not in some of them."""
+    """What is to run: scenarios, others that are ``equal`` to these, chunks, their estimated seconds, and row numbers
+    that stand for them, each for a ``share`` of its horizon; ``counted``: in every window, not in some of them."""
 
     rows: int
+    equal: int
     chunks: int
     estimated_s: float
     sample: np.ndarray
@@ -99,13 +101,19 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
 
 
 def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
-    """What the store does not hold of a plan."""
-    rows, chunks, total_s, samples = 0, 0, 0.0, []
+    """What the store does not hold of a plan, equal content once; its index has that as pending then."""
+    rows, equal, chunks, total_s, samples = 0, 0, 0, 0.0, []
     looked_at, times = _some_windows(len(plan))
     one_of = max(1, round(len(plan) / times) // LIKELY_ROWS)
     for numbers in looked_at:
         columns = plan.rows(numbers)
-        missing = np.flatnonzero(store.unknown(scenario_keys(columns)))
+        keys = scenario_keys(columns)
+        files = store.index.find(keys)[0]
+        missing = first_of_each(keys)
+        missing = missing[files[missing] < 0]
+        if times == 1:  # else windows may have rows in common
+            store.index.put(keys[missing], PENDING)
+        equal += int((files < 1).sum()) - len(missing)
         columns = {name: values[missing] for name, values in columns.items()}
         seconds = estimate_seconds(columns)
         rows, total_s = rows + len(missing), total_s + float(seconds.sum())
@@ -115,12 +123,13 @@ def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
         samples.append((numbers[missing[some]], seconds[some]))
     drawn, seconds = (np.concatenate([sample[i] for sample in samples]) for i in (0, 1))
     if not rows:
-        return ToRun(0, 0, 0.0, drawn, 1.0, times == 1)
+        return ToRun(0, 0, 0, 0.0, drawn, 1.0, times == 1)
     whole = plan.rows(_stratified(drawn, seconds, SAMPLE_ROWS))  # few of them share a run, of the plan's scenarios more
     share = float(np.clip(SAMPLE_S / (SAMPLE_ROWS * estimate_seconds(whole).mean()), LEAST_SHARE, 1.0))
     each_s = float(estimate_seconds(_shortened(whole, share)).mean())
     sample = _stratified(drawn, seconds, SAMPLE_S / each_s)
-    return ToRun(round(rows * times), round(chunks * times), total_s * times, sample, share, times == 1)
+    rows, equal, chunks = (round(count * times) for count in (rows, equal, chunks))
+    return ToRun(rows, equal, chunks, total_s * times, sample, share, times == 1)
 
 
 def _some_windows(rows: int) -> tuple[list[np.ndarray], float]:
@@ -181,7 +190,9 @@ def lines(config: SweepConfig, rows: int, found: ToRun, measured: Calibration | 
     """The estimate as text."""
     some = ", all of them at most: refined, it runs a part" if config.mode == "refine" else ""
     about = "" if found.counted else "about "
-    said = [f"points       {rows} ({about}{rows - found.rows} in the store, {about}{found.rows} to run{some})"]
+    equal = f", {about}{found.equal} equal to these" if found.equal else ""
+    stored = rows - found.rows - found.equal
+    said = [f"points       {rows} ({about}{stored} in the store, {about}{found.rows} to run{equal}{some})"]
     if measured is None:
         return [*said, "nothing is left to run" if found.counted else "nothing of what was looked at is left to run"]
     core_s = found.estimated_s * measured.ratio

@@ -51,7 +51,9 @@ class Lab:
             return []
         plan = TablePlan(to_columns(list(scenarios)), self.library.depot)
         numbers = np.arange(len(plan))
-        self.progress.expect(len(plan))
+        found = len(plan) - len(self._missing(plan))
+        self.progress.expect(found)
+        self.progress.reuse(found)
 
         def begun() -> list[Row]:
             self._compute(plan)
@@ -64,18 +66,22 @@ class Lab:
         self._started.close()
 
     def _compute(self, plan: TablePlan) -> None:
-        if not any(len(some) for some in missing(plan, windows(len(plan)), self.store)):
-            self.progress.reuse(len(plan))
+        numbers = self._missing(plan)  # begun anew, what was lost: no more of it counts twice
+        if not len(numbers):
             return
+        self.progress.expect(len(numbers))
         if self._executor is None:
             self._executor = self._started.enter_context(self._start)
         execute, cpus = self._executor
-        compute(plan, [_mixed(len(plan))], self.store, execute, cpus, self.progress, self.tally)
+        compute(plan, [_mixed(numbers)], self.store, execute, cpus, self.progress, self.tally)
+
+    def _missing(self, plan: TablePlan) -> np.ndarray:
+        return np.concatenate(list(missing(plan, windows(len(plan)), self.store)))
 
 
-def _mixed(rows: int) -> np.ndarray:
-    """The numbers of rows in an order that puts as many dear ones into each chunk: those of one host lie together."""
-    return np.random.default_rng(0).permutation(rows)
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Row numbers in an order that puts as many dear ones into each chunk: those of one host lie together."""
+    return np.random.default_rng(0).permutation(numbers)
 
 
 @contextlib.contextmanager

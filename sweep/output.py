@@ -16,14 +16,17 @@ MANIFEST, STATUS, STORE = "manifest.json", "status.json", "store"
 
 
 def folder_of(output: str | None, name: str) -> str:
-    """``output``, or results/NAME/TIME (UTC) below the current folder; raises ScenarioError for an unfit name."""
-    if output is not None:
-        return output
+    """``output``, or results/NAME/TIME (UTC) below the current folder; raises ScenarioError for an unfit name.
+
+    A name has to fit beside ``output`` too: a file of the store is named by it.
+    """
     if not re.fullmatch(r"\w[\w.-]{0,99}", name) or name == STORE:
         raise ScenarioError(
             f"grid.name: {name!r} was given; allowed are up to 100 letters, digits, _, - and ., neither - nor . first,"
-            f" and not {STORE!r}: a folder is named by it"
+            f" and not {STORE!r}: a folder and a file are named by it"
         )
+    if output is not None:
+        return output
     parent, now = Path("results", name).absolute(), datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     same_second = len(list(parent.glob(f"{now}*"))) if parent.is_dir() else 0
     return str(parent / (f"{now}-{same_second + 1}" if same_second else now))

@@ -18,6 +18,7 @@ import polars as pl
 from sweep import output
 from sweep.config import Library, SweepConfig
 from sweep.plan import windows
+from sweep.report.inputs import complete
 from sweep.results import NAME as RESULTS
 from sweep.results import plan_of_table
 from sweep.run import plan_of
@@ -82,12 +83,17 @@ def _refuse_others(folder: Storage, named: Sequence[str], config: SweepConfig, l
 
 
 def _results(folder: Storage) -> pl.LazyFrame | None:
-    """The table of a results folder; None where there is none."""
+    """The table of a results folder, without what an older version did not write; None where there is none.
+
+    Raises ScenarioError where it lacks what every version wrote.
+    """
     path, options = folder.polars(RESULTS)
     try:
         table = pl.scan_parquet(path, glob=False, storage_options=options)
-        table.collect_schema()
+        complete(table)
         return table
+    except ValueError as error:
+        raise ScenarioError(f"output: {folder.url} was given; it cannot be read as results ({error})") from None
     except (FileNotFoundError, pl.exceptions.ComputeError, OSError):
         return None
 
@@ -150,8 +156,10 @@ def _compared(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     if failed or row.get("cell", "run") != "run":
         said = "failed there" if failed else f"{row['cell']} there: {row['verdict']}"
         return f"the table has no run of it ({said})"
-    differing = [name for name, value in found.items() if not _same(row[name], value)]
-    return f"not as in the table: {', '.join(differing)}" if differing else "equal to its row in the table"
+    differing = [name for name, value in found.items() if name in row and not _same(row[name], value)]
+    said = f"not as in the table: {', '.join(differing)}" if differing else "equal to its row in the table"
+    lacking = [name for name in found if name not in row]
+    return f"{said}; the table has no {', '.join(lacking)}" if lacking else said
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -198,6 +198,8 @@ def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | No
                 stopped.set()
                 raise
         if local:
+            with open(beside, "rb") as file:
+                os.fsync(file.fileno())  # some disks tell only now that they are full
             os.replace(beside, target)
         return joined
     except Exception:

@@ -40,7 +40,7 @@ class Everything:
             progress.expect(len(self.plan))
             yield windows(len(self.plan))
         else:
-            yield missing(self.plan, windows(len(self.plan)), store)
+            yield _lost(self.plan, windows(len(self.plan)), store, progress)
 
     def answer(self) -> Answer | None:
         """Nothing is implied."""
@@ -61,6 +61,7 @@ class Refined:
     def __init__(self, plan: GridPlan, seed: int) -> None:
         self.plan = plan
         self.search = Search(lattice(plan.levels), seed, len(VERDICTS))
+        self._begun = 0  # rounds that the progress knows of
 
     def rounds(self, store: Store, progress: Progress) -> Iterator[Batches]:
         """Each round that the search asks for, and at the end what the store has lost of them meanwhile.
@@ -69,10 +70,15 @@ class Refined:
         Raises LostChunk where a round's results are gone again.
         """
         while len(numbers := self.search.ask()):
-            progress.expect(len(numbers))
-            yield iter([numbers])
+            if self._begun > self.search.rounds:
+                yield _lost(self.plan, iter([numbers]), store, progress)
+            else:
+                self._begun += 1
+                progress.expect(len(numbers))
+                yield iter([numbers])
             self.search.tell(numbers, *self._findings(numbers, Chunks(store)))
-        yield missing(self.plan, iter([np.flatnonzero(self.answer().cell == CELLS.index(RUN))]), store)
+        ran = np.flatnonzero(self.answer().cell == CELLS.index(RUN))
+        yield _lost(self.plan, iter([ran]), store, progress)
 
     def answer(self) -> Answer:
         """What each row of the plan is."""
@@ -97,6 +103,13 @@ class Refined:
         content = self.plan.rows(numbers)
         found = chunks.find(scenario_keys(content))
         return verdict_codes(found), margins(found, content["hz"])
+
+
+def _lost(plan: Plan, batches: Batches, store: Store, progress: Progress) -> Batches:
+    """Of each batch what the store held and has lost: as many more to be done, and none of the others anew."""
+    for numbers in missing(plan, batches, store):
+        progress.expect(len(numbers))
+        yield numbers
 
 
 def verdict_codes(results: pl.DataFrame) -> np.ndarray:

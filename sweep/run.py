@@ -41,7 +41,7 @@ from sweep.store.why import MOST_ROWS as MOST_EXPLAINED
 from sweep.store.why import explain, remember
 from sweep.summary_table import table
 from sweep.task import Simulate
-from sweep.work import Tally, compute, missing
+from sweep.work import Tally, compute, missing, will_run
 from workers.points import read_points
 from workers.schema import ScenarioError
 from workers.task import simulate
@@ -150,16 +150,15 @@ def places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
 
 
 def _look_up(plan: Plan, store: Store, name: str, mode: str) -> tuple[int, list[str]]:
-    """Loads the store; how many scenarios of the plan it does not hold, and what to tell of that."""
+    """Loads the store; how many scenarios of the plan are to run (refined: at most), and what to tell of that."""
     told = [f"store: {damaged} was damaged and is deleted; its points run again" for damaged in store.load()]
     to_run, why = len(plan), ""
-    if len(store.index):  # else ten million scenarios would be looked up for nothing
-        to_run = sum(len(numbers) for numbers in missing(plan, windows(len(plan)), store))
+    if len(store.index) or len(plan) <= MOST_EXPLAINED:  # else ten million scenarios would be looked up for nothing
+        ahead = missing if mode == "refine" else will_run
+        absent = np.concatenate(list(ahead(plan, windows(len(plan)), store)))
+        to_run, why = len(absent), explain(store.storage, name, plan, absent)
     if mode == "refine":
         return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} cells in the store; of the others some are run"]
-    if to_run and len(plan) <= MOST_EXPLAINED:
-        absent = np.concatenate(list(missing(plan, windows(len(plan)), store)))
-        why = explain(store.storage, name, plan, absent)
     reasons = f" ({why})" if why else ""
     return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run{reasons}"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sweep.command import COMPLETE, FAILED_POINTS, Parser, exit_code
+from sweep.command import COMPLETE, ENDS, FAILED_POINTS, Parser, exit_code
 from sweep.output import STATUS
 from sweep.progress import describe, duration, ended
 from sweep.storage import Storage, open_storage
@@ -188,7 +188,7 @@ def main(argv: list[str]) -> int:
     """Prints the status of a sweep's folder; returns how it stands.
 
     0 complete, 1 finished with failed points, 2 bad input, 3 running, 4 ended without completing, or no heartbeat for
-    OLD_S, 130 interrupted.
+    OLD_S, 70 a defect of the program, 130 interrupted.
     """
     return exit_code("sweep.status", _run, argv)
 
@@ -198,8 +198,8 @@ def _run(argv: list[str]) -> int:
         "python -m sweep.status",
         description="How far a sweep is: state, points done, re-used and failed, lockups, share of the work, time left,"
         " heartbeat.",
-        epilog="exit codes: 0 complete, 1 finished with failed points, 2 bad input (one sentence), 3 running,"
-        f" 4 ended without completing or no heartbeat for {OLD_S:.0f} s, 130 interrupted",
+        epilog="exit codes: 0 complete, 1 finished with failed points, 3 running,"
+        f" 4 ended without completing or no heartbeat for {OLD_S:.0f} s, {ENDS}",
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="output folder of the sweep, or s3://BUCKET/PREFIX")

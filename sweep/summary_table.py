@@ -55,13 +55,13 @@ def _size_lines(view: View) -> list[list[str]]:
     lines = []
     for order, row in rows.iter_rows():
         sides = [view.loads.filter(size_order=order, policy=policy) for policy in view.shown]
-        safe = [safe_text(rates.get((policy, order))) for policy in view.shown]
+        safe = [short_safe_text(rates.get((policy, order))) for policy in view.shown]
         memory = [mib(highest(side["memory_peak_bytes"])) for side in sides]
         lines.append([row[:LABEL], *safe, *map(onset, sides), " -> ".join(memory)])
     return lines
 
 
-def safe_text(side: dict[str, Any] | None) -> str:
+def short_safe_text(side: dict[str, Any] | None) -> str:
     """A line of ``answers.safe_rate`` as the terminal shows it; None: nothing was run."""
     if side is None:
         return "not run"

@@ -16,7 +16,7 @@ from sweep.executor import Execute
 from sweep.plan import WINDOW_ROWS, Plan
 from sweep.progress import Progress
 from sweep.store import Store
-from sweep.store.index import PENDING, first_of_each
+from sweep.store.index import PENDING, Index, first_of_each
 from sweep.store.keys import scenario_keys
 from sweep.task import Reference, Task
 from workers.delicate import expected_runs, followed
@@ -122,6 +122,17 @@ def missing(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator
     """Of each batch of row numbers those that the store does not hold."""
     for numbers in batches:
         yield numbers[store.unknown(scenario_keys(plan.rows(numbers)))]
+
+
+def will_run(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator[np.ndarray]:
+    """Of each batch of row numbers those that ``compute`` would run: of equal content the first."""
+    before = Index()
+    for numbers in batches:
+        keys = scenario_keys(plan.rows(numbers))
+        new = first_of_each(keys)
+        new = new[store.unknown(keys[new]) & (before.find(keys[new])[0] < 0)]
+        before.put(keys[new], PENDING)
+        yield numbers[new]
 
 
 def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, progress: Progress) -> Iterator[Task]:

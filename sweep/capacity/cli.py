@@ -17,7 +17,7 @@ from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Study, complete
 from sweep.capacity.table import table
-from sweep.command import COMPLETE, Parser, library, places, run_options, told_failures, write
+from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures, write
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
@@ -101,6 +101,6 @@ def _columns() -> str:
         lines += textwrap.wrap(f"{known.name}: {said}", 98, initial_indent="  ", subsequent_indent="      ")
     lines += [
         "",
-        "exit codes: 0 complete, 1 complete with failed runs, 2 bad input (one sentence), 130 interrupted",
+        f"exit codes: 0 complete, 1 complete with failed runs, {ENDS}",
     ]
     return "\n".join(lines)

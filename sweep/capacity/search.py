@@ -44,8 +44,8 @@ class Headroom:
 class HeadroomSearch:
     """Some lines, each a load that is scaled; ``ladders``: the steps that each of them is tested at first."""
 
-    def __init__(self, ladders: Sequence[Sequence[int]], width: int = WIDTH) -> None:
-        self.ladders, self.width = ladders, width
+    def __init__(self, ladders: Sequence[Sequence[int]]) -> None:
+        self.ladders = ladders
         self.tested: list[dict[int, bool]] = [{} for _ in ladders]
 
     def ask(self) -> list[tuple[int, int]]:
@@ -73,9 +73,7 @@ class HeadroomSearch:
         safe, unsafe = _bracket(self.tested[line])
         if safe is None or unsafe is None:
             return []
-        between = unsafe - safe
-        points = min(self.width, between - 1)
-        return sorted({safe + round(between * part / (points + 1)) for part in range(1, points + 1)})
+        return range(safe + 1, unsafe)
 
 
 def _bracket(tested: dict[int, bool]) -> tuple[int | None, int | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.command import COMPLETE, Parser, start
+from sweep.command import COMPLETE, ENDS, Parser, start
 from sweep.report.inputs import open_results
 from sweep.report.page import PAGE, document, write_report
 from sweep.storage import Storage, open_storage
@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     parser = Parser(
         "python -m sweep.report",
         description=DESCRIPTION,
-        epilog="exit codes: 0 written, 2 bad input (one sentence), 130 interrupted",
+        epilog=f"exit codes: 0 written, {ENDS}",
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="DIR", help="a results folder, or s3://BUCKET/PREFIX")

@@ -12,7 +12,7 @@ from sweep.aggregate import with_rate
 from sweep.output import MANIFEST
 from sweep.results import NAME as RESULTS
 from sweep.results import SCHEMA
-from sweep.storage import Storage, open_storage
+from sweep.storage import Storage
 from workers.schema import RESULT_COLUMNS, ScenarioError
 
 FIGURES = tuple(c.name for c in RESULT_COLUMNS if c.name != "verdict")
@@ -33,9 +33,8 @@ class Results:
     url: str = ""
 
 
-def open_results(folder: Storage | str) -> Results:
+def open_results(storage: Storage) -> Results:
     """The results in a folder or bucket; raises ScenarioError where there are none, or they cannot be read."""
-    storage = open_storage(folder, "DIR") if isinstance(folder, str) else folder
     try:
         manifest = json.loads(storage.read(MANIFEST))
         if not isinstance(manifest, dict):

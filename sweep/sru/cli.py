@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from sweep.capacity.fleet import FLEET_COLUMNS, HostClass, host_class, read_fleet
-from sweep.command import COMPLETE, Parser, library, places, run_options, told_failures, write
+from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures, write
 from sweep.config import Library
 from sweep.document.markdown import to_markdown
 from sweep.lab import lab, points_csv
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m sweep.sru",
         description="Markdown for the bug of the backport to 5.15: test plan, where problems could occur, its claims.",
-        epilog="exit codes: 0 complete, 1 a run of the model failed, 2 bad input (one sentence), 130 interrupted",
+        epilog=f"exit codes: 0 complete, 1 a run of the model failed, {ENDS}",
         allow_abbrev=False,
     )
     parser.add_argument("host", metavar="HOST|FLEET", help="a name in conf/host, or a fleet file of sweep.capacity")

@@ -8,7 +8,7 @@ import shlex
 import textwrap
 from pathlib import Path
 
-from sweep.command import COMPLETE, Parser, start
+from sweep.command import COMPLETE, ENDS, Parser, start
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
 from sweep.workload.write import write
@@ -26,12 +26,13 @@ On the machine, either of:
   trace-cmd record -e iommu:map -e iommu:unmap -b 20480 -o iommu.dat sleep 10
   trace-cmd report -t -i iommu.dat | xz > trace.txt.xz
 """
-EPILOG = """\
+EPILOG = f"""\
 Then:
   python -m sweep points=OUTPUT/NAME.csv
   python -m sweep --config-dir OUTPUT +grid=MINE workload=NAME
 
-Exit codes: 0 written (warnings are printed), 2 bad input (one sentence, nothing is written), 130 interrupted.
+Exit codes: 0 written (warnings are printed), {ENDS}.
+Bad input writes nothing.
 """
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from sweep.workload.gaps import Gaps
 from sweep.workload.live import Live
 from sweep.workload.trace import Events, Seen, blocks
+from workers.results import PAGE_BYTES
 
-PAGE_BYTES = 4096
 MOST_CPUS = 10_000
 
 

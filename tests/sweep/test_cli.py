@@ -45,6 +45,7 @@ BAD = [
     (["grid.iova_pages=[1048577]"], "grid.iova_pages: '1048577' was given; allowed are sizes of 1 to 1048576 pages"),
     (["executor=slurm"], "executor: 'slurm' was given; allowed are ray, inline"),
     (["grid.name=../up"], "grid.name: '../up' was given"),
+    (["grid.name=a//b", "output=out"], "grid.name: 'a//b' was given"),
     (["points=absent.csv"], "absent.csv was given; there is no such file"),
     (["points=theirs"], "it is a folder"),
     (["points=broken.parquet"], "broken.parquet cannot be read"),

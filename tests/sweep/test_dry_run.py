@@ -80,6 +80,24 @@ def test_what_the_store_has_is_left_out(capsys: pytest.CaptureFixture[str]) -> N
     assert sorted(Path().rglob("*")) == before
 
 
+def test_equal_content_runs_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it lies in another window of the plan."""
+    rows = [f"{name},{cpus},4,1000,16" for name, cpus in zip("abcdefg", (8, 9, 8, 9, 9, 7, 8), strict=True)]
+    Path("p.csv").write_text("\n".join(["id,cpus,unmap_burst,burst_period_us,in_flight", *rows]) + "\n")
+    monkeypatch.setattr(sweep.plan, "WINDOW_ROWS", 3)
+    found = compose(["points=p.csv", "executor=inline", "output=out", "report=false"])
+    assert found is not None
+    assert dry_run(found.config, found.library, standin.simulate) == 0
+    assert "points       7 (0 in the store, 3 to run, 4 equal to these)" in capsys.readouterr().out
+    assert run(found.config, found.library, [], standin.simulate) == 0
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "4 of 7 points re-used, 3 to run"
+    assert last.startswith("7 of 7 scenarios in ")
+    assert last.endswith(", 4 re-used")
+    assert dry_run(found.config, found.library, standin.simulate) == 0
+    assert "points       7 (7 in the store, 0 to run)" in capsys.readouterr().out
+
+
 def test_a_damaged_chunk_counts_as_missing_and_stays(capsys: pytest.CaptureFixture[str]) -> None:
     config = composed()
     assert run(config.config, config.library, [], standin.simulate) == 0

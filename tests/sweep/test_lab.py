@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from sweep.lab import lab, points_csv
+from sweep.results import rows_of
 from sweep.storage import open_storage
 from tests.sweep import standin
 from tests.sweep.capacity.standin import LIBRARY
@@ -53,6 +57,26 @@ def test_a_chunk_that_goes_missing_is_run_again(tmp_path: Path) -> None:
             chunk.unlink()
         assert made.run([scenario("a", 8)])[0]["status"] == "ok"
     assert ran == [8, 8]
+
+
+def test_what_is_run_again_is_more_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of three are found again each time that the third one is lost."""
+    lost: list[Path] = []
+
+    def losing(*asked: Any) -> Any:
+        if len(lost) < 3:
+            lost.extend(chunk for chunk in tmp_path.rglob("*.parquet") if chunk not in kept)
+            lost[-1].unlink()
+        return rows_of(*asked)
+
+    with lab(LIBRARY, open_storage(str(tmp_path)), True, None, standin.simulate) as made:
+        made.run([scenario("a", 8), scenario("b", 16)])
+        kept = [*tmp_path.rglob("*.parquet")]
+        monkeypatch.setattr("sweep.lab.rows_of", losing)
+        made.run([scenario("a", 8), scenario("b", 16), scenario("c", 32)])
+        assert len(lost) == 3
+        counts = made.progress.snapshot()
+    assert (counts["total"], counts["done"], counts["reused"], counts["work"]) == (8, 8, 2, 1.0)
 
 
 def test_scenarios_come_back_from_the_points_file(tmp_path: Path) -> None:

@@ -30,10 +30,11 @@ def test_where_the_store_is() -> None:
     assert output.store_of(None, "s3://bucket/a/b") == "s3://bucket/store"
 
 
+@pytest.mark.parametrize("folder", [None, "out"])
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a\nb", "store"])
-def test_a_name_that_is_no_folder_s(name: str) -> None:
+def test_a_name_that_is_no_folder_s(name: str, folder: str | None) -> None:
     with pytest.raises(ScenarioError, match=r"grid\.name: "):
-        output.folder_of(None, name)
+        output.folder_of(folder, name)
 
 
 def test_whose_folder_it_is(tmp_path: Path) -> None:

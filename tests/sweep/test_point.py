@@ -94,6 +94,23 @@ def test_a_row_that_the_model_does_not_give_again(capsys: pytest.CaptureFixture[
     assert "not as in the table: softirq_residency_max_ms" in capsys.readouterr().out
 
 
+def test_a_table_of_an_older_version(capsys: pytest.CaptureFixture[str]) -> None:
+    swept("output=out")
+    table = pl.read_parquet("out/results.parquet")
+    table.drop("checked").write_parquet("out/results.parquet")
+    assert pointed(f"point={table['id'][0]}", "output=out") == 0
+    assert "equal to its row in the table; the table has no checked\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("column", ["exposure_s", "cell", "id"])
+def test_a_table_that_lacks_what_every_version_wrote(column: str) -> None:
+    swept("output=out")
+    table = pl.read_parquet("out/results.parquet")
+    table.drop(column).write_parquet("out/results.parquet")
+    with pytest.raises(ScenarioError, match=rf"/out was given; it cannot be read as results \(.* no column {column}\)"):
+        pointed(f"point={table['id'][0]}", "output=out")
+
+
 def test_a_cell_that_was_implied(capsys: pytest.CaptureFixture[str]) -> None:
     swept("output=out")
     table = pl.read_parquet("out/results.parquet").with_columns(cell=pl.lit("implied"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,22 @@ def test_the_same_bytes_from_any_chunks(
     assert dict(table.schema) == SCHEMA
     assert table["seed"].to_list() == SEEDS
     assert table["id"].to_list() == [f"r{row}" for row in range(len(SEEDS))]
+
+
+def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(tmp_path / "store", SEEDS[:3], SEEDS[3:])
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    target = tmp_path / "out" / results.NAME
+    target.parent.mkdir()
+    target.write_bytes(b"an earlier one")
+    with pytest.raises(OSError, match="No space left"):
+        write_results(plan(*SEEDS), store, open_storage(str(tmp_path / "out")))
+    assert [path.name for path in target.parent.iterdir()] == [results.NAME]
+    assert target.read_bytes() == b"an earlier one"
 
 
 def test_a_chunk_lost_on_the_way_is_named_and_nothing_is_left_behind(tmp_path: Path) -> None:

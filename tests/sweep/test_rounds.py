@@ -14,7 +14,9 @@ from sweep import run as running
 from sweep.compose import compose
 from sweep.refine import search
 from sweep.results import write_results
+from sweep.rounds import Refined
 from sweep.run import run
+from sweep.status import read
 from tests.sweep import standin
 from workers.jiffies import rearm_period_ms
 from workers.schema import Columns, ScenarioError
@@ -156,6 +158,25 @@ def test_rounds_that_the_store_loses_meanwhile_run_again(monkeypatch: pytest.Mon
     assert swept(again, "mode=refine", "output=out") == 0
     assert again.rows == 2 * model.rows
     assert Path("out/results.parquet").read_bytes() == Path("whole/results.parquet").read_bytes()
+
+
+def test_what_is_lost_of_a_round_before_it_is_read_is_more_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    find, lost = Refined._findings, []
+
+    def losing(refined: Refined, numbers: np.ndarray, chunks: Any) -> Any:
+        if not lost:
+            lost.extend(name for name, _ in chunks.store.storage.names())
+            chunks.store.storage.delete(lost[-1])
+        return find(refined, numbers, chunks)
+
+    monkeypatch.setattr(Refined, "_findings", losing)
+    monkeypatch.setattr("sweep.chunks.FEWEST_ROWS", 8)
+    monkeypatch.setattr("sweep.chunks.TARGET_S", 1e-9)
+    model = Model()
+    assert swept(model, "mode=refine", "output=out") == 0
+    assert len(lost) > 1
+    assert manifest("out")["reused"] == 0
+    assert read("out")["total"] == read("out")["done"] == model.rows > manifest("out")["cells"]["run"]
 
 
 def test_failures_are_rows_and_the_others_are_found() -> None:

@@ -152,6 +152,34 @@ def test_what_gets_lost_while_it_runs_is_run_again(tmp_path: Path, monkeypatch: 
     assert table(tmp_path / "out")["status"].to_list() == ["ok"] * 12
 
 
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+def test_what_runs_again_is_more_to_do_and_none_of_it_re_used(
+    seeds: list[int], times: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all or half of the sweep is in the store, and the store loses what it has."""
+    left = times
+
+    def losing(plan: Any, store: Any, folder: Any, answer: Any) -> Any:
+        nonlocal left
+        if left:
+            left -= 1
+            for name, _ in store.storage.names(f"{MODEL_VERSION}/"):
+                store.storage.delete(name)
+        return write_results(plan, store, folder, answer)
+
+    assert sweep_with(standin.simulate, "+grid=smoke", "executor=inline") == 0
+    capsys.readouterr()
+    monkeypatch.setattr(running, "write_results", losing)
+    assert sweep_with(standin.simulate, "+grid=smoke", f"grid.seed={seeds}", "executor=inline", "output=out") == 0
+    done = 12 * len(seeds) * (1 + times)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(rf"{done} of {done} scenarios in .* s, 12 re-used", last)
+    assert manifest(Path("out"))["reused"] == 12
+    ended = read("out")
+    assert (ended["state"], ended["work"]) == ("complete", 1.0)
+
+
 def test_a_store_that_loses_everything_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def losing(plan: Any, store: Any, folder: Any, answer: Any) -> Any:
         for name, _ in store.storage.names():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from sweep.aggregate import CALLBACK
 from sweep.report.answers.loads import CUT
 from workers.jiffies import rearm_period_ms
 from workers.results import SOFT_LOCKUP_MS
@@ -12,14 +13,12 @@ SOFT_LOCKUP_S = SOFT_LOCKUP_MS / 1e3
 RCU_STALLS_S = (21.0, 60.0)
 """RCU_CPU_STALL_TIMEOUT: the default, and Ubuntu's on amd64 and arm64."""
 
-PERCENTILES = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
-
 
 def by_machine(loads: pl.DataFrame) -> pl.DataFrame:
-    """A row a policy, row of IOVA sizes and CPU count, sorted: the worst scenario's PERCENTILES (each its own), in ms.
+    """A row a policy, row of IOVA sizes and CPU count, sorted: the worst scenario's CALLBACK (each its own), in ms.
     ``loads``: of ``by_load``."""
     line = ["policy", "size_order", "size_row", "cell_cpus"]
-    return loads.group_by(line).agg(pl.col(name).max() for name in PERCENTILES).sort(line)
+    return loads.group_by(line).agg(pl.col(name).max() for name in CALLBACK).sort(line)
 
 
 def rearm_ms(loads: pl.DataFrame) -> tuple[float, float]:
@@ -29,7 +28,7 @@ def rearm_ms(loads: pl.DataFrame) -> tuple[float, float]:
 
 
 def limits(table: pl.LazyFrame) -> pl.DataFrame:
-    """A row a policy and iova_pages: scenarios with figures (run), the worst of PERCENTILES, how many outlast the
+    """A row a policy and iova_pages: scenarios with figures (run), the worst of CALLBACK, how many outlast the
     re-arm period, reach rcu_stall_s (rcu_stall) and 10 s with interrupts off (hard_lockup), and how many stays were
     still going on at nine tenths of the horizon (cut)."""
     stay_ms = pl.col("softirq_residency_max_ms")
@@ -38,7 +37,7 @@ def limits(table: pl.LazyFrame) -> pl.DataFrame:
         .group_by("policy", "iova_pages")
         .agg(
             pl.len().cast(pl.Int64).alias("run"),
-            *(pl.col(name).max() for name in PERCENTILES),
+            *(pl.col(name).max() for name in CALLBACK),
             pl.col("verdict").is_in(["chained", "soft_lockup"]).sum().cast(pl.Int64).alias("outlast"),
             pl.col("rcu_stall").sum().cast(pl.Int64),
             pl.col("hard_lockup").sum().cast(pl.Int64),

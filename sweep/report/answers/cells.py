@@ -22,7 +22,7 @@ def verdict_cells(loads: pl.DataFrame) -> pl.DataFrame:
 def class_cells(loads: pl.DataFrame, pairs: pl.DataFrame, before: str, after: str) -> pl.DataFrame:
     """A row a cell with a pair, sorted: CELL, ``class`` (the worst of its pairs; null where a scenario of the cell is
     in no pair and no pair is worse than fixed), ``pairs``, how many are of each class, ``added_bytes`` (the most) and
-    ``unchecked``. ``pairs``: of ``answers.pairs.pair_loads``."""
+    ``unchecked``. ``pairs``: ``loads`` of ``answers.paired.Paired``."""
     both = loads.filter(pl.col("policy").is_in([before, after]))
     placed = both.select("iova_pages", "cpus", RATE, *CELL).unique()
     counts = pairs.filter(before=before, after=after).join(placed, on=["iova_pages", "cpus", RATE])

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from workers.policy import depot_values
+from workers.policy import depot_values, trims
 from workers.results import full_magazine_bytes
 
 FIGURES = ("memory_peak_bytes", "memory_end_bytes", "iova_space_cached_peak_bytes", "depot_reclaim_s")
@@ -43,8 +43,7 @@ def keeps(policy: str, keys: dict[str, Any], cpus: int) -> Keeps:
     everything where nothing trims it. Source: drivers/iommu/iova.c, iova_depot_work_func().
     """
     depot = depot_values(policy, keys, cpus)
-    trimmed = depot["trim_period_ms"] > 0 and depot["trim_magazines"] > 0
-    if depot["depot_kind"] == "list" and not trimmed:
+    if depot["depot_kind"] == "list" and not trims(depot):
         return Keeps(None, None)
     magazines = int(depot["trim_threshold"] if depot["depot_kind"] == "list" else depot["depot_capacity"])
     return Keeps(magazines, magazines * full_magazine_bytes(depot))

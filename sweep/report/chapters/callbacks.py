@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from sweep.aggregate import CALLBACK
 from sweep.document import Block, Column, Section, Table
 from sweep.report.answers.callbacks import limits
 from sweep.report.answers.words import seconds
@@ -27,18 +28,22 @@ def _sizes(view: View) -> pl.DataFrame:
 
 
 def _limits(view: View) -> Table:
-    names = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
     counts = ("run", "outlast", "cut", "rcu_stall", "hard_lockup")
     found = (
         limits(view.results.table)
         .filter(pl.col("policy").is_in(view.shown))
         .join(_sizes(view), on="iova_pages")
         .group_by("policy", "size_order", "size_row")
-        .agg(pl.col(names).max(), pl.col(counts).sum())
+        .agg(pl.col(CALLBACK).max(), pl.col(counts).sum())
         .sort(pl.col("policy").replace_strict({p: i for i, p in enumerate(view.shown)}), "size_order")
     )
     rows = tuple(
-        (view.side(r["policy"]), r["size_row"], *(seconds(r[n] / 1e3) for n in names), *(f"{r[n]:,}" for n in counts))
+        (
+            view.side(r["policy"]),
+            r["size_row"],
+            *(seconds(r[name] / 1e3) for name in CALLBACK),
+            *(f"{r[name]:,}" for name in counts),
+        )
         for r in found.iter_rows(named=True)
     )
     columns = (
@@ -75,8 +80,8 @@ def _hazard(view: View) -> Table | None:
     )  # fmt: skip
     note = (
         "Expected soft lockups an hour of the load, with the model's interval; 0 where no stay reached"
-        f" {LONG_STAY_S:g} s. Where few long stays were seen the expectation hangs on rare ones and may lie above the"
-        " interval."
+        f" {LONG_STAY_S:g} s. Where few long stays were seen the expectation hangs on rare ones and may lie above"
+        " all that is likely: then it is the interval's upper end."
     )
     return Table("How often it locks up", columns, rows, note)
 

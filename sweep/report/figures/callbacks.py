@@ -46,7 +46,7 @@ def percentiles(view: View) -> Figure | None:
     cpus = found["cell_cpus"].unique().sort().to_list()
     longest = found["softirq_residency_max_ms"]
     span_ms = (lowest(longest.filter(longest > 0)) or 1.0) / 3, max(1e3 * RCU_STALLS_S[-1], highest(longest) or 0) * 3
-    said = [_reaches(view, found, policy, rearm[0]) for policy in view.shown]
+    said = [_reaches(found, policy, rearm[0]) for policy in view.shown]
     title = f"The softirq stays for the re-arm period ({_span(rearm, 'ms')}) and longer {listed(said)}"
     worst = [
         f"{view.side(p)}, {row}: longest stay {_range(found.filter(policy=p, size_row=row))}"
@@ -124,7 +124,7 @@ def _span(ends: tuple[float, float], unit: str) -> str:
     return f"{low:g} {unit}" if math.isclose(low, high) else f"{low:g} to {high:g} {unit}"
 
 
-def _reaches(view: View, found: pl.DataFrame, policy: str, rearm_low_ms: float) -> str:
+def _reaches(found: pl.DataFrame, policy: str, rearm_low_ms: float) -> str:
     """Where the stays of a policy reach the re-arm period."""
     here = found.filter(policy=policy)
     over = here.filter(pl.col("softirq_residency_max_ms") >= rearm_low_ms)

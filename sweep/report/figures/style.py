@@ -60,7 +60,7 @@ STEPS = ("#f7fbff", "#d6e5f4", "#abcfe6", "#6aaed6", "#3787c0", "#08458a")
 NOTHING, LESS = Style("none", STEPS[0]), Style("less than before", "#f5dcae", "////", "#b08a3c", optional=True)
 
 BEFORE, AFTER = "#b35806", "#2b5c9e"
-"""Lines: before dashed, after solid."""
+"""Of lines and bars."""
 
 
 def is_light(colour: str) -> bool:

@@ -13,9 +13,9 @@ from sweep.capacity.search import LADDER, TOLERANCE, Headroom, HeadroomSearch, f
 LEAST, MOST = factor(LADDER[0]), factor(LADDER[-1])
 
 
-def searched(*lines: Callable[[float], bool], width: int = 7) -> tuple[list[Headroom], int]:
+def searched(*lines: Callable[[float], bool]) -> tuple[list[Headroom], int]:
     """What is found of lines that are safe where these say so, and in how many rounds."""
-    search, rounds = HeadroomSearch([LADDER] * len(lines), width=width), 0
+    search, rounds = HeadroomSearch([LADDER] * len(lines)), 0
     while asked := search.ask():
         rounds += 1
         assert len(set(asked)) == len(asked)
@@ -23,9 +23,9 @@ def searched(*lines: Callable[[float], bool], width: int = 7) -> tuple[list[Head
     return [search.answer(line) for line in range(len(lines))], rounds
 
 
-@given(at=st.lists(st.floats(LEAST, MOST), min_size=1, max_size=5), width=st.integers(1, 7))
-def test_a_planted_boundary_is_found_within_the_tolerance(at: list[float], width: int) -> None:
-    found, _ = searched(*((lambda x, at=one: x <= at) for one in at), width=width)
+@given(at=st.lists(st.floats(LEAST, MOST), min_size=1, max_size=5))
+def test_a_planted_boundary_is_found_within_the_tolerance(at: list[float]) -> None:
+    found, _ = searched(*((lambda x, at=one: x <= at) for one in at))
     for one, headroom in zip(at, found, strict=True):
         assert headroom.safe is not None
         assert headroom.safe <= one

@@ -10,6 +10,7 @@ import pytest
 
 from sweep.report.inputs import complete, open_results
 from sweep.results import SCHEMA
+from sweep.storage.local import LocalStorage
 from tests.sweep.frames import boundary_frame
 from workers.schema import ScenarioError
 
@@ -22,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_is_read_with_the_rate(folder: Path) -> None:
-    found = open_results(str(folder))
+    found = open_results(LocalStorage.at(str(folder)))
     assert found.manifest == {"scenarios": 108}
     assert found.url == str(folder)
     assert sorted(found.table.select("unmap_rate_per_s").unique().collect()["unmap_rate_per_s"]) == [1e3, 1e4, 1e5]
@@ -31,7 +32,7 @@ def test_it_is_read_with_the_rate(folder: Path) -> None:
 def test_results_of_an_older_model_lack_columns_and_are_read(folder: Path) -> None:
     later = ["checked", "soft_lockup_hazard_per_hour"]
     boundary_frame().drop(later).write_parquet(folder / "results.parquet")
-    found = open_results(str(folder)).table.collect()
+    found = open_results(LocalStorage.at(str(folder))).table.collect()
     assert found.select(later).null_count().row(0) == (108, 108)
     assert set(SCHEMA) <= set(found.columns)
 
@@ -52,7 +53,7 @@ def test_no_results(folder: Path, name: str, content: bytes | None, said: str) -
     if content is not None:
         (folder / name).write_bytes(content)
     with pytest.raises(ScenarioError, match=said) as error:
-        open_results(str(folder))
+        open_results(LocalStorage.at(str(folder)))
     assert str(error.value).startswith(f"DIR: {folder} was given; it ")
     assert "\n" not in str(error.value)
 
@@ -60,7 +61,7 @@ def test_no_results(folder: Path, name: str, content: bytes | None, said: str) -
 def test_another_table_is_no_results_table(folder: Path) -> None:
     pl.DataFrame({"id": ["a"], "cpus": [8]}).write_parquet(folder / "results.parquet")
     with pytest.raises(ScenarioError, match=r"results\.parquet has no column active_cpus"):
-        open_results(str(folder))
+        open_results(LocalStorage.at(str(folder)))
 
 
 def test_complete_keeps_what_is_there() -> None:

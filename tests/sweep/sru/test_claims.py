@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sweep.sru.claims import CONFIRMED, CORRECTED, Claim, claims, depot
@@ -41,6 +43,8 @@ def test_the_tree_is_touched_after_34_magazines() -> None:
     assert "4,352 pfns of a bin, 18 full rings" in claim.found
     assert "1,234 IOVAs" in claim.found
     assert claim.runs == ("h/5.15",)
+    other = replace(SIZES, array=SIZES.array | {"magazine_pfns": 127})
+    assert next(c for c in claims(measured(), other) if "two magazines" in c.said).judgement == CORRECTED
 
 
 def test_held_for_good_is_every_used_bin_of_every_domain() -> None:

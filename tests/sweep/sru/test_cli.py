@@ -62,6 +62,14 @@ def test_a_fleet_or_one_of_its_rows() -> None:
     assert pl.read_csv("all/runs.csv").filter(id="a/5.15")["policy"].to_list() == ["array"]  # 5.15, whatever it runs
 
 
+def test_each_host_s_longest_stay_has_the_limit_of_its_ticks() -> None:
+    lines = FLEET.splitlines()
+    Path("fleet.csv").write_text("\n".join([f"{lines[0]},hz", f"{lines[1]},1000", f"{lines[2]},250"]) + "\n")
+    assert main(["fleet.csv", "--inline", "--output", "out", "--quiet"], LOCKS) == 0
+    text = " ".join(Path("out/sru.md").read_text().split())
+    assert "stays below the re-arm period (16,000 at HZ=250, 11,000 at HZ=1000) wherever" in text.replace("\\", "")
+
+
 def test_a_run_that_fails_is_told_and_nothing_is_claimed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["typical", "--seed", "666", "--inline", "--output", "out"], LOCKS) == 1
     told = capsys.readouterr()
