@@ -1,8 +1,7 @@
 """What it costs to follow a scenario event by event, before it ran.
 
 The maps before its clocks begin, then bursts, maps and requests for iova_rbtree_lock: means of what the machine will
-do, from its parameters alone. Of 383 of the truth file's rows, followed for 3 s each, the estimate is within a factor
-of two in 78 %, of 34 oversize rows of grid=large, drawn at random, in 30; the constants were chosen on 113 and these.
+do, from its parameters alone. How near it comes is said in docs/model.md.
 """
 
 from __future__ import annotations
