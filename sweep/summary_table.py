@@ -117,7 +117,7 @@ def _doubts(view: View) -> list[str]:
         those = count(expecting, "safe scenario expects", "safe scenarios expect")
         said.append(f"! {those} a lockup within exposure_s: less likely than not, but many if any")
     if cut:
-        said.append(f"{count(cut, 'safe scenario')} had a stay of nine tenths of the run, which may have gone on")
+        said.append(f"the longest stay of {count(cut, 'safe scenario')} was cut by the end of the run and may go on")
     side = dict(zip(view.shown, (" before", " after"), strict=True)) if view.pair else {}
     share = pl.col("achieved_per_s") / pl.col("safe_per_s")
     slow = safe_rates(loads, ("policy", "size_order", "size_row")).filter(share < LITTLE)

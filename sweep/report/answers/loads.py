@@ -22,8 +22,8 @@ SAFE = pl.col("verdict") != LOCKED
 EXPECT = pl.col("soft_lockup_hazard_per_hour") * pl.col("exposure_s") >= 3600.0
 """At least one soft lockup within the exposure, on average; the verdict asks whether one is more likely than not."""
 
-CUT = pl.col("softirq_residency_max_ms") >= 900.0 * pl.col("horizon_s")
-"""A stay of nine tenths of the run: no column says whether it had ended."""
+CUT = (pl.col("unfinished_stay_ms") > 0) & (pl.col("unfinished_stay_ms") == pl.col("softirq_residency_max_ms"))
+"""The longest stay goes on as the run ends, so it may be longer than it says."""
 
 
 def by_load(table: pl.LazyFrame) -> pl.DataFrame:

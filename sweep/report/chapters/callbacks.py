@@ -29,16 +29,17 @@ def _sizes(view: View) -> pl.DataFrame:
 def _limits(view: View) -> Table:
     names = ("callback_p50_ms", "callback_p99_ms", "callback_max_ms", "softirq_residency_max_ms")
     counts = ("run", "outlast", "cut", "rcu_stall", "hard_lockup")
+    known = pl.when(pl.col(counts).is_not_null().all()).then(pl.col(counts).sum())
     found = (
         limits(view.results.table)
         .filter(pl.col("policy").is_in(view.shown))
         .join(_sizes(view), on="iova_pages")
         .group_by("policy", "size_order", "size_row")
-        .agg(pl.col(names).max(), pl.col(counts).sum())
+        .agg(pl.col(names).max(), known)
         .sort(pl.col("policy").replace_strict({p: i for i, p in enumerate(view.shown)}), "size_order")
     )
     rows = tuple(
-        (view.side(r["policy"]), r["size_row"], *(seconds(r[n] / 1e3) for n in names), *(f"{r[n]:,}" for n in counts))
+        (view.side(r["policy"]), r["size_row"], *(seconds(r[n] / 1e3) for n in names), *map(_count, map(r.get, counts)))
         for r in found.iter_rows(named=True)
     )
     columns = (
@@ -48,7 +49,7 @@ def _limits(view: View) -> Table:
         Column("RCU stalls", True), Column("hard lockups", True),
     )  # fmt: skip
     note = (
-        "Each time is that of the worst scenario. Cut: stays of nine tenths of the run and more, which may go on."
+        "Each time is that of the worst scenario. Cut: the longest stay was going on as the run ended."
         " An RCU stall is a stay of rcu_stall_s, a hard lockup 10 s with interrupts off."
     )
     return Table("Callbacks and stays by IOVA size", columns, rows, note)
@@ -79,6 +80,10 @@ def _hazard(view: View) -> Table | None:
         " interval."
     )
     return Table("How often it locks up", columns, rows, note)
+
+
+def _count(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
 
 
 def _rate(value: float | None) -> str:

@@ -173,14 +173,14 @@ def test_a_long_lead_is_short_and_the_whole_of_it_below() -> None:
 
 
 def test_a_safe_rate_at_which_lockups_are_expected_is_marked() -> None:
-    hazard = {"soft_lockup_hazard_per_hour": 11.0, "softirq_residency_max_ms": 2900.0}
+    hazard = {"soft_lockup_hazard_per_hour": 11.0, "softirq_residency_max_ms": 45.0, "unfinished_stay_ms": 45.0}
     rows = [result_row({"cpus": 8}, verdict="chained") | hazard, result_row({"cpus": 16, "policy": "list"})]
     (table,) = safe_rates.lead(view_of(results(*rows)))
     assert isinstance(table, Table)
     assert [column.name for column in table.columns][-3:] == ["chain", "expect a lockup", "peak memory, MiB"]
     assert table.rows[0][2:] == ("no unsafe cell up to 16k!", "0", "not run", "–", "–", "1 → –", "1 → –", "0 → –")
     assert "! and expect a lockup: of the scenarios that count as safe" in table.note
-    assert "Up to the safe rates 1 had a stay of nine tenths of the run" in table.note
+    assert "Up to the safe rates the longest stay of 1 was cut by the end of the run and may go on." in table.note
 
 
 def test_values_that_are_put_together_are_said_to_be() -> None:
