@@ -11,7 +11,7 @@ from sweep.aggregate import highest, lowest
 from sweep.pairs import CLASSES
 from sweep.report.answers.paired import Paired
 from sweep.report.answers.safe_rate import safe_rates
-from sweep.report.answers.words import count, mib, pages, reach, si
+from sweep.report.answers.words import count, cut_off, mib, pages, reach, si, too_short
 from sweep.report.view import View
 
 WIDTH = 100
@@ -106,18 +106,17 @@ def _pair_lines(paired: Paired, before: str, after: str) -> list[str]:
 
 
 def _doubts(view: View) -> list[str]:
-    """What "safe" hides: lockups to expect all the same, rates that do not come about, loads the model is not known to
-    be right for. A line each, where there is something."""
+    """What "safe" hides: runs too short to tell, lockups to expect all the same, rates that do not come about, loads
+    the model is not known to be right for. A line each, where there is something."""
     loads = view.loads.filter(pl.col("policy").is_in(view.shown))
-    every, none, implied, unchecked, expecting, cut = (
-        int(loads[name].sum()) for name in ("scenarios", "undecided", "implied", "unchecked", "expecting", "cut")
-    )
-    said = []
+    names = ("scenarios", "undecided", "implied", "unchecked", "expecting", "cut", "short")
+    every, none, implied, unchecked, expecting, cut, short = (int(loads[name].sum()) for name in names)
+    said = [too_short(short)] if short else []
     if expecting:
         those = count(expecting, "safe scenario expects", "safe scenarios expect")
         said.append(f"! {those} a lockup within exposure_s: less likely than not, but many if any")
     if cut:
-        said.append(f"the longest stay of {count(cut, 'safe scenario')} was cut by the end of the run and may go on")
+        said.append(cut_off(cut))
     side = dict(zip(view.shown, (" before", " after"), strict=True)) if view.pair else {}
     share = pl.col("achieved_per_s") / pl.col("safe_per_s")
     slow = safe_rates(loads, ("policy", "size_order", "size_row")).filter(share < LITTLE)

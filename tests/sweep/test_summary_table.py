@@ -86,6 +86,17 @@ def test_a_stay_that_the_run_cut_short_is_told() -> None:
     assert "cut by the end" not in table(*cut[:2], locked, at(1, "ok"))
 
 
+def test_a_run_too_short_for_a_lockup_is_told() -> None:
+    """At HZ=250 the timer comes within 16 ms, at HZ=100 within 20 ms, and a long stay takes 100 ms."""
+    short = [at(1, "ok") | {"horizon_s": 0.115}, at(2, "chained") | {"horizon_s": 0.119, "hz": 100}]
+    short.append(at(3, "ok") | {"callback_count": 0})
+    enough = [at(4, "ok") | {"horizon_s": 0.117}, at(5, "ok") | {"horizon_s": 0.121, "hz": 100}]
+    enough += [at(6, "ok") | {"horizon_s": 0.01, "strict": True}, at(9, "soft_lockup") | {"callback_count": 0}]
+    said = "\n3 safe scenarios ran too short to show a lockup, which takes a stay of 0.1 s and more"
+    assert said in table(*short, *enough)
+    assert "too short" not in table(*enough)
+
+
 def test_a_safe_rate_that_does_not_come_about_is_told() -> None:
     def achieving(policy: str, pages: str, share: float) -> dict[str, Any]:
         row = at(1e5, "chained") | {"policy": policy, "iova_pages": pages}

@@ -183,6 +183,12 @@ def test_a_safe_rate_at_which_lockups_are_expected_is_marked() -> None:
     assert "Up to the safe rates the longest stay of 1 was cut by the end of the run and may go on." in table.note
 
 
+def test_runs_too_short_for_a_lockup_are_told_beside_the_verdicts() -> None:
+    rows = [result_row({"cpus": cpus, "horizon_s": 0.09}) for cpus in (8, 16)]
+    said = "2 safe scenarios ran too short to show a lockup, which takes a stay of 0.1 s and more"
+    assert f"{said}; give a longer horizon_s." in list(strings(lead(results(*rows))))
+
+
 def test_values_that_are_put_together_are_said_to_be() -> None:
     sweep = results(*TABLES["scattered points"])
     table = lead(sweep)[0]
