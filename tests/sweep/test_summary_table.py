@@ -66,6 +66,24 @@ def test_it_fits_a_terminal(policies: tuple[str, ...], sizes: tuple[str, ...], v
     assert not any(line != line.rstrip() for line in lines)
 
 
+def test_long_mixes_stay_apart_and_what_is_cut_says_so() -> None:
+    mixes = ("1:0.7,8:0.2,32:0.1", "1:0.7,8:0.2,64:0.1", "1:0.6,8:0.3,32:0.1", "1:0.6,8:0.2,4:0.1,32:0.1")
+    rows = [
+        at(1e5, "chained") | {"policy": policy, "iova_pages": mix, "id": policy + mix, "memory_peak_bytes": 1 << 36}
+        for policy, mix in product(("array", "list"), mixes)
+    ]
+    lines = table(*rows).splitlines()
+    labels = [line.partition("  ")[0] for line in lines if line.startswith("mix ")]
+    assert len(set(labels)) == 4
+    assert labels[-1] == "mix 1…,64:0.1"
+    assert not [label for label in labels if "…" not in label]
+    assert all(line.endswith("65,536 -> 65,536") for line in lines if line.startswith("mix "))
+    said = " ".join(" ".join(lines).split())
+    assert "at most (8 CPUs, 1:0.6,8:0.2,4:0.1,32:0.1 pages)" in said
+    assert ", 6 more" in said
+    assert max(map(len, lines)) <= 100
+
+
 def test_safe_scenarios_that_expect_a_lockup_are_marked_and_counted() -> None:
     hazards = [(0.99, 3600), (1.0, 3600), (11.0, 3600), (3.9, 900), (4.1, 900)]
     named = [dict(zip(("soft_lockup_hazard_per_hour", "exposure_s"), pair, strict=True)) for pair in hazards]
