@@ -73,6 +73,7 @@ def compose(argv: list[str]) -> Composed | None:
         plain = OmegaConf.to_object(config)
         assert isinstance(plain, SweepConfig)
         _refuse_appended(plain)
+        plain.cluster.check(plain.cluster.address or "local")  # whether or not Ray will be needed
         library = _library()
         for group in ("host", "workload"):
             if (name := HydraConfig.get().runtime.choices.get(group)) in getattr(library, group):
