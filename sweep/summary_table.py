@@ -67,7 +67,7 @@ def _title(view: View) -> str:
     sides = "before = {}, after = {}".format(*view.shown) if view.pair else f"policy {view.shown[0]}"
     every, none = int(view.loads["scenarios"].sum()), int(view.loads["undecided"].sum())
     open_ = f" ({none:,} without a verdict)" if none else ""
-    return f"{every:,} scenarios{open_}; {sides}; the worst over everything not named"
+    return f"{count(every, 'scenario')}{open_}; {sides}; the worst over everything not named"
 
 
 def _header(view: View) -> list[str]:
@@ -121,7 +121,7 @@ def _pair_lines(paired: Paired, before: str, after: str) -> list[str]:
         return ["no scenario was run under both policies"]
     found = added.row(0, named=True)
     parts = ", ".join(f"{found[name]:,} {text}" for name, text in zip(CLASSES, CLASS_TEXT, strict=True))
-    pairs_line = f"{found['pairs']:,} pairs: {parts}"
+    pairs_line = f"{count(found['pairs'], 'pair')}: {parts}"
     if found["most_bytes"] is None:
         return [pairs_line, "no pair was run on both sides: nothing to say of memory"]
     at = paired.loads.filter(before=before, after=after, added_bytes=found["most_bytes"]).sort("cpus", "iova_pages")

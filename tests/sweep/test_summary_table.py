@@ -143,6 +143,11 @@ def test_policies_beyond_the_pair_are_named_with_their_share() -> None:
     assert table(*rows).splitlines()[-1] == ("share locked up with the others: array_cpus 50%, list_127 0%")
 
 
+def test_one_is_no_plural() -> None:
+    assert table(at(1000, "ok")).startswith("1 scenario; ")
+    assert "\n1 pair: 1 safe in both" in table(*(at(1000, "ok") | {"policy": p, "id": p} for p in ("array", "list")))
+
+
 def test_scenarios_of_one_policy_only_are_no_pairs() -> None:
     text = table(result_row({"policy": "array"}), result_row({"policy": "list", "seed": 1}))
     assert "no scenario was run under both policies" in text

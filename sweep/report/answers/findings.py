@@ -148,8 +148,8 @@ def undecided(loads: pl.DataFrame) -> list[str]:
         said.append(f"{too_short(short)}; give a longer horizon_s.")
     if unchecked:
         said.append(
-            f"{unchecked:,} of {ran:,} scenarios run ({share(unchecked, ran)}) lie outside the range in which the model"
-            " was compared with the reference machine and agreed; maps show them striped."
+            f"{unchecked:,} of {count(ran, 'scenario')} run ({share(unchecked, ran)}) lie outside the range in which"
+            " the model was compared with the reference machine and agreed; maps show them striped."
         )
     return said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -194,6 +195,15 @@ def test_values_that_are_put_together_are_said_to_be() -> None:
     table = lead(sweep)[0]
     assert isinstance(table, Table)
     assert "CPU counts and rates of maps are rounded to a few values." in table.note
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_one_is_no_plural(verdict: str) -> None:
+    pair = [result_row({"policy": policy}, verdict=verdict) for policy in PAIR]
+    for rows in (pair, pair[:1]):
+        first, rest = report(rows)
+        said = " ".join([*strings(first), *(text for section in rest for text in strings(section.blocks))])
+        assert not re.search(r"\b1 (scenarios|pairs|points)\b", said)
 
 
 def test_what_failed_is_said_with_its_error() -> None:
