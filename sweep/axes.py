@@ -60,6 +60,9 @@ def _spaced(name: str, spec: dict[str, Any]) -> list[float]:
     for key in spec:
         if key not in SPEC_KEYS:
             raise ScenarioError(f"{name}.{key}: unknown key; {_RULE}")
+    for key in ("start", "stop"):
+        if spec.get(key) is None:
+            raise ScenarioError(f"{name}.{key}: missing; {_RULE}")
     scale = spec.get("scale", "linear")
     if scale not in SCALES:
         raise ScenarioError(f"{name}.scale: {scale!r} was given; allowed are {', '.join(SCALES)}")
@@ -70,6 +73,8 @@ def _spaced(name: str, spec: dict[str, Any]) -> list[float]:
     num = spec.get("num")
     if num is None and scale == "log2":
         return [start * 2.0**k for k in range(int(math.log2(stop / start) + 1e-9) + 1)]
+    if num is None:
+        raise ScenarioError(f"{name}.num: missing; {_RULE}")
     if isinstance(num, bool) or not isinstance(num, int) or not 1 <= num <= 1_000_000:
         raise ScenarioError(f"{name}.num: {num!r} was given; allowed is a whole number from 1 to 1000000")
     spaced = np.linspace(start, stop, num) if scale == "linear" else np.geomspace(start, stop, num)

@@ -30,7 +30,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from sweep.axes import COLUMNS
+from sweep.axes import COLUMNS, NAMED
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from workers.policy import POLICY_KEYS
 from workers.schema import ScenarioError, check_value
@@ -73,6 +73,7 @@ def compose(argv: list[str]) -> Composed | None:
         plain = OmegaConf.to_object(config)
         assert isinstance(plain, SweepConfig)
         _refuse_appended(plain)
+        plain.cluster.check(plain.cluster.address or "local")  # whether or not Ray will be needed
         library = _library()
         for group in ("host", "workload"):
             if (name := HydraConfig.get().runtime.choices.get(group)) in getattr(library, group):
@@ -119,8 +120,13 @@ _PATHS = ("points", "output", "store", "point", "baselines")
 
 def _with_grid(argv: list[str]) -> list[str]:
     """The small grid where the command line names neither a grid nor points; ``grid=NAME`` as ``+grid=NAME``."""
-    if any(re.match(r"(-m|--m\w*)$|\+*hydra\.mode=", a) for a in argv):
-        raise ScenarioError(f"{argv[0]}: a sweep expands its grid itself; give lists, as in grid.cpus=[8,16]")
+    for a in argv:
+        if re.match(r"(-m|--m\w*)$|\+*hydra\.mode=", a):
+            raise ScenarioError(f"{a}: a sweep expands its grid itself; give lists, as in grid.cpus=[8,16]")
+        if several := re.match(r"\+*(grid|host|workload|cluster)=(\[.*|.*,.*)", a):  # Hydra would lay one on the other
+            group = several[1]
+            hint = f"; several are an axis, grid.{group}=[...]" if group in NAMED else ""
+            raise ScenarioError(f"{group}: {several[2]!r} was given; allowed is one{hint}")
     argv = ["+" + a if re.match(r"grid=", a) else a for a in argv]
     argv = [re.sub(r"^~(grid\.\w+)(=.*)?$", r"\1=null", a) for a in argv]
     # Hydra merges {start, stop, ...} into what an axis holds and refuses to where that is a list: so empty it first.
@@ -264,6 +270,8 @@ def _sentence(error: BaseException) -> str:
             return f"{group}: {name!r} was given; allowed are {', '.join(link.options)}"
         if isinstance(link, (ConfigKeyError, ConfigAttributeError)) and link.parent_node is not None:
             return _unknown_key(str(link.full_key), link.parent_node)
+        if isinstance(link, ValidationError) and (bad := re.match(r"Value '(.*)' is not a valid bool", str(link.msg))):
+            return f"{link.full_key}: {bad[1]!r} was given; allowed are true and false"
         if isinstance(link, ValidationError) and link.full_key:
             return f"{link.full_key}: {_flat(str(link.msg))}"
         if isinstance(link, UnicodeDecodeError):

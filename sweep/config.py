@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import TYPE_CHECKING, Any
 
-from workers.schema import COST_COLUMNS, SCENARIO_COLUMNS
+from workers.schema import COST_COLUMNS, SCENARIO_COLUMNS, ScenarioError
 
 RATE = "unmap_rate_per_s"
 """Nominal unmaps/s of an active CPU: stands for burst_period_us = 1e6 x unmap_burst / rate."""
@@ -58,6 +58,10 @@ else:
     )
 
 
+LOCAL_ADDRESSES = ("local", "auto")
+"""A Ray of the sweep's own, and one that runs on this machine."""
+
+
 @dataclass
 class ClusterConfig:
     """Where Ray runs: an address, or None for a Ray of the sweep's own (RAY_ADDRESS decides before that)."""
@@ -65,6 +69,16 @@ class ClusterConfig:
     address: str | None = None
     cpus: int | None = None
     dashboard: bool = False
+
+    def check(self, address: str) -> None:
+        """Raises ScenarioError for what no Ray can be started with or joined at; asks nobody."""
+        if self.cpus is not None and self.cpus < 1:
+            raise ScenarioError(f"cluster.cpus: {self.cpus} was given; allowed is a whole number from 1")
+        host, _, port = address.rpartition(":")
+        if address not in LOCAL_ADDRESSES and ("/" in address or not host or not port.isdigit()):
+            raise ScenarioError(
+                f"cluster.address: {address!r} was given; allowed are local, auto and HOST:PORT of a head node"
+            )
 
 
 @dataclass

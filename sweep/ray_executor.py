@@ -19,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 from sweep import THREADS
-from sweep.config import ClusterConfig
+from sweep.config import LOCAL_ADDRESSES, ClusterConfig
 from sweep.executor import Execute
 from sweep.ray_tasks import execute
 from sweep.storage import Storage
@@ -120,19 +120,14 @@ def _undisturbed() -> Iterator[None]:
 
 def _check(cluster: ClusterConfig, address: str) -> None:
     """Refuses, in a sentence and at once, what Ray would answer with pages of log or after minutes."""
-    if cluster.cpus is not None and cluster.cpus < 1:
-        raise ScenarioError(f"cluster.cpus: {cluster.cpus} was given; allowed is a whole number from 1")
+    cluster.check(address)
     if cluster.dashboard and address == "local" and importlib.util.find_spec("aiohttp") is None:
         raise ScenarioError(
             "cluster.dashboard: true was given; it needs the extra dashboard: pip install 'ray[default]'"
         )
-    if address in ("local", "auto"):
+    if address in LOCAL_ADDRESSES:
         return
     host, _, port = address.rpartition(":")
-    if "/" in address or not host or not port.isdigit():
-        raise ScenarioError(
-            f"cluster.address: {address!r} was given; allowed are local, auto and HOST:PORT of a head node"
-        )
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     except (OSError, OverflowError) as error:

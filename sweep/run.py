@@ -27,6 +27,7 @@ from sweep.grid import expand, notes
 from sweep.pairs import in_file
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
+from sweep.report.answers.words import count
 from sweep.report.figures.overview import overview
 from sweep.report.inputs import Results, open_results
 from sweep.report.page import PAGE, document, write_report
@@ -158,9 +159,10 @@ def _look_up(plan: Plan, store: Store, name: str, mode: str) -> tuple[int, list[
         absent = np.concatenate(list(ahead(plan, windows(len(plan)), store)))
         to_run, why = len(absent), explain(store.storage, name, plan, absent)
     if mode == "refine":
-        return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} cells in the store; of the others some are run"]
+        known = f"{len(plan) - to_run:,} of {count(len(plan), 'cell')}"
+        return to_run, [*told, f"{known} in the store; of the others some are run"]
     reasons = f" ({why})" if why else ""
-    return to_run, [*told, f"{len(plan) - to_run} of {len(plan)} points re-used, {to_run} to run{reasons}"]
+    return to_run, [*told, f"{len(plan) - to_run:,} of {count(len(plan), 'point')} re-used, {to_run:,} to run{reasons}"]
 
 
 def _complete(
@@ -266,7 +268,7 @@ def _close(folder: Storage, joined: Joined, reported: bool) -> None:
     for row in joined.failures[:MOST_FAILURES]:
         print(one_line(f"failed: {row['id']} (row {row['row'] + 1}): {row['error']}"), file=sys.stderr)
     if joined.failed:
-        print(f"{joined.failed} scenarios failed; the table holds them with status=failed", file=sys.stderr)
+        print(f"{count(joined.failed, 'scenario')} failed; the table holds them with status=failed", file=sys.stderr)
     print(f"report: {_shown(folder, PAGE)}" if reported else f"results: {_shown(folder, '')}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from typing import Any
 
@@ -11,11 +12,13 @@ from sweep.aggregate import highest, lowest
 from sweep.pairs import CLASSES
 from sweep.report.answers.paired import Paired
 from sweep.report.answers.safe_rate import safe_rates
-from sweep.report.answers.words import count, mib, pages, reach, si
+from sweep.report.answers.words import count, cut_off, mib, pages, reach, si, too_short
 from sweep.report.view import View
 
 WIDTH = 100
-LABEL = 16
+LABEL, LEAST = 16, 9
+"""Letters of an IOVA size: so many where the other columns leave them, and no fewer."""
+
 LITTLE = 0.5
 """Of a nominal rate: what is achieved below that is worth a line."""
 
@@ -24,23 +27,47 @@ CLASS_TEXT = ("safe in both", "fixed by the patch", "broken by it", "locked in b
 
 def table(view: View) -> str:
     """The table of results as text: at most 25 lines of at most 100 columns."""
-    lines = [_title(view), "safe rate: the highest of unmaps/s per active CPU below every soft lockup", ""]
-    lines += _columns([_header(view), *_size_lines(view)])
-    if view.pair:
-        before, after = view.shown
-        lines += ["", *_pair_lines(view.paired, before, after)]
-    lines += _doubts(view)
+    header, rows = _header(view), _size_lines(view)
+    beside = sum(2 + max(map(len, column)) for column in list(zip(header, *rows, strict=True))[1:])
+    labels = _labels([row[0] for row in rows], max(LEAST, min(LABEL, WIDTH - beside)))
+    cells = [header, *([labels[row[0]], *row[1:]] for row in rows)]
+    head = [_title(view), "safe rate: the highest of unmaps/s per active CPU below every soft lockup"]
+    said = _pair_lines(view.paired, *view.shown) if view.pair else []
+    said += _doubts(view, labels)
     others = view.policies[len(view.shown) :]
     if others:
-        lines += textwrap.wrap(_other_line(view.loads, others), WIDTH, max_lines=2)
-    return "\n".join(line[:WIDTH].rstrip() for line in lines)
+        said.append(_other_line(view.loads, others))
+    lines = [*_wrapped(head), "", *map(_cut, _columns(cells)), *[""] * view.pair, *_wrapped(said)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _wrapped(said: list[str]) -> list[str]:
+    """Sentences as lines, two each at most."""
+    lines = [textwrap.wrap(line, WIDTH, subsequent_indent="  ", max_lines=2, placeholder=" …") for line in said]
+    return list(itertools.chain(*lines))
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+
+
+def _labels(sizes: list[str], width: int) -> dict[str, str]:
+    """IOVA sizes within ``width`` letters: of longer ones what is before the last is cut, or the end; those alike then
+    are numbered."""
+    cut = {}
+    for size in sizes:
+        last = size[size.rfind(",") :]
+        tail = f"…{last}" if len(last) < width - len("mix ") else "…"
+        cut[size] = size if len(size) <= width else f"{size[: width - len(tail)]}{tail}"
+    alike = [size for size in sizes if list(cut.values()).count(cut[size]) > 1]
+    return cut | {size: f"{size[: width - 5]}… #{number}" for number, size in enumerate(alike, 1)}
 
 
 def _title(view: View) -> str:
     sides = "before = {}, after = {}".format(*view.shown) if view.pair else f"policy {view.shown[0]}"
     every, none = int(view.loads["scenarios"].sum()), int(view.loads["undecided"].sum())
     open_ = f" ({none:,} without a verdict)" if none else ""
-    return f"{every:,} scenarios{open_}; {sides}; the worst over everything not named"
+    return f"{count(every, 'scenario')}{open_}; {sides}; the worst over everything not named"
 
 
 def _header(view: View) -> list[str]:
@@ -57,7 +84,7 @@ def _size_lines(view: View) -> list[list[str]]:
         sides = [view.loads.filter(size_order=order, policy=policy) for policy in view.shown]
         safe = [short_safe_text(rates.get((policy, order))) for policy in view.shown]
         memory = [mib(highest(side["memory_peak_bytes"])) for side in sides]
-        lines.append([row[:LABEL], *safe, *map(onset, sides), " -> ".join(memory)])
+        lines.append([row, *safe, *map(onset, sides), " -> ".join(memory)])
     return lines
 
 
@@ -94,35 +121,34 @@ def _pair_lines(paired: Paired, before: str, after: str) -> list[str]:
         return ["no scenario was run under both policies"]
     found = added.row(0, named=True)
     parts = ", ".join(f"{found[name]:,} {text}" for name, text in zip(CLASSES, CLASS_TEXT, strict=True))
-    pairs_line = f"{found['pairs']:,} pairs: {parts}"
+    pairs_line = f"{count(found['pairs'], 'pair')}: {parts}"
     if found["most_bytes"] is None:
         return [pairs_line, "no pair was run on both sides: nothing to say of memory"]
     at = paired.loads.filter(before=before, after=after, added_bytes=found["most_bytes"]).sort("cpus", "iova_pages")
     return [
         pairs_line,
         f"the patch adds {mib(found['median_bytes'])} MiB of peak memory at the median, {mib(found['most_bytes'])} MiB"
-        f" at most ({at['cpus'][0]} CPUs, {pages(at['iova_pages'][0])[:LABEL]})",
+        f" at most ({at['cpus'][0]} CPUs, {pages(at['iova_pages'][0])})",
     ]
 
 
-def _doubts(view: View) -> list[str]:
-    """What "safe" hides: lockups to expect all the same, rates that do not come about, loads the model is not known to
-    be right for. A line each, where there is something."""
+def _doubts(view: View, labels: dict[str, str]) -> list[str]:
+    """What "safe" hides: runs too short to tell, lockups to expect all the same, rates that do not come about, loads
+    the model is not known to be right for. A line each, where there is something."""
     loads = view.loads.filter(pl.col("policy").is_in(view.shown))
-    every, none, implied, unchecked, expecting, cut = (
-        int(loads[name].sum()) for name in ("scenarios", "undecided", "implied", "unchecked", "expecting", "cut")
-    )
-    said = []
+    names = ("scenarios", "undecided", "implied", "unchecked", "expecting", "cut", "short")
+    every, none, implied, unchecked, expecting, cut, short = (int(loads[name].sum()) for name in names)
+    said = [too_short(short)] if short else []
     if expecting:
         those = count(expecting, "safe scenario expects", "safe scenarios expect")
         said.append(f"! {those} a lockup within exposure_s: less likely than not, but many if any")
     if cut:
-        said.append(f"{count(cut, 'safe scenario')} had a stay of nine tenths of the run, which may have gone on")
+        said.append(cut_off(cut))
     side = dict(zip(view.shown, (" before", " after"), strict=True)) if view.pair else {}
     share = pl.col("achieved_per_s") / pl.col("safe_per_s")
     slow = safe_rates(loads, ("policy", "size_order", "size_row")).filter(share < LITTLE)
     named = [
-        f"{row['size_row'][:LABEL]}{side.get(row['policy'], '')} {si(row['achieved_per_s'])} of {si(row['safe_per_s'])}"
+        f"{labels[row['size_row']]}{side.get(row['policy'], '')} {si(row['achieved_per_s'])} of {si(row['safe_per_s'])}"
         for row in slow.sort(share, maintain_order=True).iter_rows(named=True)
     ]
     if named:

@@ -109,6 +109,7 @@ RESULT_COLUMNS: tuple[Column, ...] = (
     _result("soft_lockup_hazard_low_per_hour", float, "lower end of its 90 % interval"),
     _result("soft_lockup_hazard_high_per_hour", float, "upper end of its 90 % interval"),
     _result("softirq_residency_max_ms", float, "longest uninterrupted stay in the timer softirq"),
+    _result("unfinished_stay_ms", float, "the stay in the timer softirq that goes on at the horizon; 0 without one"),
     _result("rcu_stall", bool, "a stay reached rcu_stall_s"),
     _result("hard_lockup", bool, "irqs_off_max_ms reached 10 s"),
     _result("irqs_off_max_ms", float, "longest span from asking for the outermost spinlock to its release"),

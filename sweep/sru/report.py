@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import polars as pl
+
 from sweep.aggregate import CALLBACK
 from sweep.capacity import words
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.totals import BOUNDS, HAZARD, Expectation
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
-from sweep.report.answers.words import seconds, si
+from sweep.report.answers.loads import CUT, SAFE, SHORT
+from sweep.report.answers.words import cut_off, seconds, si, too_short
 from sweep.sru import probes
 from sweep.sru.claims import Depot, claims
 from sweep.sru.jobs import RUNTIME_S, Job, job
@@ -115,7 +118,15 @@ def _expected(one: Measured) -> Table:
     rows = tuple((label, *_timing(one[label]), one[label]["id"]) for label in POLICIES)
     compared = all(one[label]["checked"] for label in POLICIES)
     note = "" if compared else "Outside the range in which the model agreed with the reference machine well enough."
-    return Table(f"{one.host.name}: to expect", columns, rows, note)
+    return Table(f"{one.host.name}: to expect", columns, rows, f"{_doubts(one)} {note}".strip())
+
+
+def _doubts(one: Measured) -> str:
+    """Which of the verdicts the end of the run may have made."""
+    runs = pl.DataFrame([one[label] for label in POLICIES])
+    short, cut = runs.select(SHORT.sum(), (SAFE & CUT).sum().alias("cut")).row(0)
+    said = [too_short(short)] * (short > 0) + [cut_off(cut)] * (cut > 0)
+    return f"{'; '.join(said)}: give a longer --horizon-s." if said else ""
 
 
 def _timing(row: dict[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import shlex
 import textwrap
 from pathlib import Path
 
-from sweep.command import COMPLETE, ENDS, Parser, start
+from sweep.command import COMPLETE, ENDS, Parser, library, start
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
 from sweep.workload.write import write
@@ -35,6 +35,9 @@ Exit codes: 0 written (warnings are printed), {ENDS}.
 Bad input writes nothing.
 """
 
+HOST = "typical"
+"""Whose costs the points have: a trace says nothing of them, and a grid takes this host's where none is named."""
+
 
 def main(argv: list[str]) -> int:
     """Reads a trace and writes the workload; 0. Raises ScenarioError for bad input."""
@@ -45,7 +48,8 @@ def main(argv: list[str]) -> int:
     if given.cpus is not None:
         check_value(column("cpus"), given.cpus)
     found = estimate(measured := measure(given.trace), given.trace, given.cpus)
-    files = write(found, given.output, name, "standard input" if given.trace == "-" else Path(given.trace).name)
+    source = "standard input" if given.trace == "-" else Path(given.trace).name
+    files = write(found, given.output, name, source, library(None).host[HOST])
     seen = measured.seen
     print(f"{seen.lines} lines: {seen.events} events, {seen.others} of other tracepoints, {seen.damaged} damaged,")
     print(f"{seen.lost} events lost; {measured.span_ns / 1e9:.4g} s\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from sweep.storage.local import LocalStorage
@@ -23,13 +24,14 @@ POLICIES = ("array", "list")
 Values = dict[str, str | int | float]
 
 
-def write(found: Estimate, folder: str, name: str, source: str) -> tuple[Path, Path]:
-    """Writes FOLDER/workload/NAME.yaml and FOLDER/NAME.csv; their paths. ``source``: the trace.
+def write(found: Estimate, folder: str, name: str, source: str, costs: Mapping[str, float]) -> tuple[Path, Path]:
+    """Writes FOLDER/workload/NAME.yaml and FOLDER/NAME.csv; their paths. ``source``: the trace; ``costs``: of the
+    points, which have no host, so that they say the same as a grid of the workload.
 
     Raises ScenarioError for a scenario that cannot be and for a folder that cannot be written.
     """
     load = _values(found, POINT)
-    rows: list[Values] = [{"id": f"{name}-{policy}", "policy": policy, **load} for policy in POLICIES]
+    rows: list[Values] = [{"id": f"{name}-{policy}", "policy": policy, **load, **costs} for policy in POLICIES]
     for row in rows:
         complete_row(row)
     storage = LocalStorage.at(folder)

@@ -66,6 +66,24 @@ def test_it_fits_a_terminal(policies: tuple[str, ...], sizes: tuple[str, ...], v
     assert not any(line != line.rstrip() for line in lines)
 
 
+def test_long_mixes_stay_apart_and_what_is_cut_says_so() -> None:
+    mixes = ("1:0.7,8:0.2,32:0.1", "1:0.7,8:0.2,64:0.1", "1:0.6,8:0.3,32:0.1", "1:0.6,8:0.2,4:0.1,32:0.1")
+    rows = [
+        at(1e5, "chained") | {"policy": policy, "iova_pages": mix, "id": policy + mix, "memory_peak_bytes": 1 << 36}
+        for policy, mix in product(("array", "list"), mixes)
+    ]
+    lines = table(*rows).splitlines()
+    labels = [line.partition("  ")[0] for line in lines if line.startswith("mix ")]
+    assert len(set(labels)) == 4
+    assert labels[-1] == "mix 1…,64:0.1"
+    assert not [label for label in labels if "…" not in label]
+    assert all(line.endswith("65,536 -> 65,536") for line in lines if line.startswith("mix "))
+    said = " ".join(" ".join(lines).split())
+    assert "at most (8 CPUs, 1:0.6,8:0.2,4:0.1,32:0.1 pages)" in said
+    assert ", 6 more" in said
+    assert max(map(len, lines)) <= 100
+
+
 def test_safe_scenarios_that_expect_a_lockup_are_marked_and_counted() -> None:
     hazards = [(0.99, 3600), (1.0, 3600), (11.0, 3600), (3.9, 900), (4.1, 900)]
     named = [dict(zip(("soft_lockup_hazard_per_hour", "exposure_s"), pair, strict=True)) for pair in hazards]
@@ -78,10 +96,23 @@ def test_safe_scenarios_that_expect_a_lockup_are_marked_and_counted() -> None:
 
 
 def test_a_stay_that_the_run_cut_short_is_told() -> None:
-    cut = [at(1000, "chained") | {"softirq_residency_max_ms": 2700.0 + more} for more in (-1.0, 0.0)]
-    locked = at(9000, "soft_lockup") | {"softirq_residency_max_ms": 3000.0}
-    assert "\n1 safe scenario had a stay of nine tenths of the run, which may have gone on" in table(*cut, locked)
-    assert "nine tenths" not in table(cut[0], locked)
+    longest = {"softirq_residency_max_ms": 45.0}
+    cut = [at(1000, "chained") | longest | {"unfinished_stay_ms": going_on_ms} for going_on_ms in (0.0, 44.0, 45.0)]
+    locked = at(9000, "soft_lockup") | {"softirq_residency_max_ms": 3000.0, "unfinished_stay_ms": 3000.0}
+    said = "\nthe longest stay of 1 safe scenario was cut by the end of the run and may go on"
+    assert said in table(*cut, locked)
+    assert "cut by the end" not in table(*cut[:2], locked, at(1, "ok"))
+
+
+def test_a_run_too_short_for_a_lockup_is_told() -> None:
+    """At HZ=250 the timer comes within 16 ms, at HZ=100 within 20 ms, and a long stay takes 100 ms."""
+    short = [at(1, "ok") | {"horizon_s": 0.115}, at(2, "chained") | {"horizon_s": 0.119, "hz": 100}]
+    short.append(at(3, "ok") | {"callback_count": 0})
+    enough = [at(4, "ok") | {"horizon_s": 0.117}, at(5, "ok") | {"horizon_s": 0.121, "hz": 100}]
+    enough += [at(6, "ok") | {"horizon_s": 0.01, "strict": True}, at(9, "soft_lockup") | {"callback_count": 0}]
+    said = "\n3 safe scenarios ran too short to show a lockup, which takes a stay of 0.1 s and more"
+    assert said in table(*short, *enough)
+    assert "too short" not in table(*enough)
 
 
 def test_a_safe_rate_that_does_not_come_about_is_told() -> None:
@@ -110,6 +141,11 @@ def test_policies_beyond_the_pair_are_named_with_their_share() -> None:
         for i in (0, 1)
     ]
     assert table(*rows).splitlines()[-1] == ("share locked up with the others: array_cpus 50%, list_127 0%")
+
+
+def test_one_is_no_plural() -> None:
+    assert table(at(1000, "ok")).startswith("1 scenario; ")
+    assert "\n1 pair: 1 safe in both" in table(*(at(1000, "ok") | {"policy": p, "id": p} for p in ("array", "list")))
 
 
 def test_scenarios_of_one_policy_only_are_no_pairs() -> None:

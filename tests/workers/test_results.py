@@ -11,7 +11,7 @@ from workers.results import COUNTED, finish, verdict
 from workers.schema import RESULT_COLUMNS
 
 USUAL = {"cpus": 64, "unmap_burst": 1, "burst_period_us": 1e3, "in_flight": 1}
-BESIDE = ("unfinished_stay_ms", "long_stays", "long_stays_ms", "simulated_ms", "iova_nodes_end")
+BESIDE = ("long_stays", "long_stays_ms", "simulated_ms", "iova_nodes_end")
 BESIDE += ("iova_space_cached_peak_pages", "depot_surplus_largest_bin")
 CALM = dict.fromkeys((*COUNTED, *BESIDE), 0)
 

@@ -34,6 +34,7 @@ def test_columns_agree(out):
         ("callback_p99_ms", "callback_max_ms"),
         ("callback_mean_ms", "callback_max_ms"),
         ("callback_max_ms", "softirq_residency_max_ms"),
+        ("unfinished_stay_ms", "softirq_residency_max_ms"),
         ("depot_magazines_end", "depot_magazines_peak"),
         ("depot_magazines_peak", "magazines_peak"),
         ("memory_end_bytes", "memory_peak_bytes"),
@@ -41,6 +42,15 @@ def test_columns_agree(out):
         assert (out[small] <= out[large]).all(), (small, large)
     assert (out["rbtree_lock_held_fraction"] <= 1).all()
     assert (out["rbtree_walk_steps"] >= out["rbtree_inserts"]).all()
+
+
+def test_a_callback_that_never_finished_is_a_stay_that_goes_on():
+    row = {"cpus": 64, "unmap_burst": 192, "burst_period_us": 9600.0, "in_flight": 512, "iova_pages": "64"}
+    found = task.simulate(table([row | {"horizon_s": 0.12}, row | {"iova_pages": "1", "horizon_s": 0.12}]))
+    assert found["callback_count"].tolist()[0] == 0
+    assert found["unfinished_stay_ms"][0] == found["softirq_residency_max_ms"][0] > 100
+    assert found["unfinished_stay_ms"][1] == 0
+    assert found["softirq_residency_max_ms"][1] > 0
 
 
 @pytest.mark.parametrize(

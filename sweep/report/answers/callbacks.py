@@ -29,8 +29,8 @@ def rearm_ms(loads: pl.DataFrame) -> tuple[float, float]:
 
 def limits(table: pl.LazyFrame) -> pl.DataFrame:
     """A row a policy and iova_pages: scenarios with figures (run), the worst of CALLBACK, how many outlast the
-    re-arm period, reach rcu_stall_s (rcu_stall) and 10 s with interrupts off (hard_lockup), and how many stays were
-    still going on at nine tenths of the horizon (cut)."""
+    re-arm period, reach rcu_stall_s (rcu_stall) and 10 s with interrupts off (hard_lockup), and of how many the longest
+    stay was cut by the end of the run (cut; null where an older version of the model did not record it)."""
     stay_ms = pl.col("softirq_residency_max_ms")
     return (
         table.filter(stay_ms.is_not_null())
@@ -41,7 +41,7 @@ def limits(table: pl.LazyFrame) -> pl.DataFrame:
             pl.col("verdict").is_in(["chained", "soft_lockup"]).sum().cast(pl.Int64).alias("outlast"),
             pl.col("rcu_stall").sum().cast(pl.Int64),
             pl.col("hard_lockup").sum().cast(pl.Int64),
-            CUT.sum().cast(pl.Int64).alias("cut"),
+            pl.when(CUT.is_not_null().any()).then(CUT.sum().cast(pl.Int64)).alias("cut"),
         )
         .sort("policy", "iova_pages")
         .collect()

@@ -8,7 +8,7 @@ from sweep.aggregate import highest, lowest
 from sweep.config import RATE
 from sweep.report.answers.callbacks import rearm_ms
 from sweep.report.answers.paired import Paired
-from sweep.report.answers.words import count, listed, mib, pages, seconds, share
+from sweep.report.answers.words import count, listed, mib, pages, seconds, share, too_short
 from workers.schema import RCACHE_MAX_PAGES, parse_iova_pages
 
 CACHED, MIXED, OVERSIZE = "cached", "mixed", "oversize"
@@ -134,7 +134,7 @@ def alone(loads: pl.DataFrame, policy: str) -> list[str]:
 
 
 def undecided(loads: pl.DataFrame) -> list[str]:
-    """What has no verdict, was implied, or lies beyond what the model was checked for."""
+    """What has no verdict, was implied, ran too short for one, or lies beyond what the model was checked for."""
     every = int(loads["scenarios"].sum())
     failed, none, implied, unchecked = (int(loads[n].sum()) for n in ("failed", "undecided", "implied", "unchecked"))
     ran = every - none - implied
@@ -144,10 +144,12 @@ def undecided(loads: pl.DataFrame) -> list[str]:
         said.append(f"Of {count(every, 'scenario')} {listed(parts)}; they are taken neither as safe nor as locked up.")
     if implied:
         said.append(f"{implied:,} of {count(every, 'verdict')} are implied by their neighbours, not run.")
+    if short := int(loads["short"].sum()):
+        said.append(f"{too_short(short)}; give a longer horizon_s.")
     if unchecked:
         said.append(
-            f"{unchecked:,} of {ran:,} scenarios run ({share(unchecked, ran)}) lie outside the range in which the model"
-            " was compared with the reference machine and agreed; maps show them striped."
+            f"{unchecked:,} of {count(ran, 'scenario')} run ({share(unchecked, ran)}) lie outside the range in which"
+            " the model was compared with the reference machine and agreed; maps show them striped."
         )
     return said
 

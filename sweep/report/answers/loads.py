@@ -12,6 +12,8 @@ import polars as pl
 from sweep.aggregate import size_rows
 from sweep.config import RATE
 from sweep.store.chunk import FAILED
+from workers.hazard import LONG_STAY_S
+from workers.jiffies import rearm_period_ms
 from workers.schema import LOCKED, VERDICTS
 
 MAX_TICKS = 24
@@ -22,8 +24,17 @@ SAFE = pl.col("verdict") != LOCKED
 EXPECT = pl.col("soft_lockup_hazard_per_hour") * pl.col("exposure_s") >= 3600.0
 """At least one soft lockup within the exposure, on average; the verdict asks whether one is more likely than not."""
 
-CUT = pl.col("softirq_residency_max_ms") >= 900.0 * pl.col("horizon_s")
-"""A stay of nine tenths of the run: no column says whether it had ended."""
+CUT = (pl.col("unfinished_stay_ms") > 0) & (pl.col("unfinished_stay_ms") == pl.col("softirq_residency_max_ms"))
+"""The longest stay goes on as the run ends, so it may be longer than it says."""
+
+FIRST_TIMER_S = pl.col("hz").map_batches(lambda hz: pl.Series(rearm_period_ms(hz.to_numpy()) / 1e3), pl.Float64)
+SHORT = (
+    SAFE
+    & ~pl.col("strict")
+    & ((pl.col("horizon_s") < LONG_STAY_S + FIRST_TIMER_S) | (pl.col("callback_count") == 0))
+)
+"""Safe because of the end of the run: a lockup is inferred from stays of LONG_STAY_S and more, and none fits behind the
+first timer, or the timer never got to an end."""
 
 
 def by_load(table: pl.LazyFrame) -> pl.DataFrame:
@@ -32,12 +43,13 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
     Columns beside policy, iova_pages, size_row and size_order (``sweep.aggregate.size_rows``), cpus, unmap_rate_per_s,
     cell_cpus and cell_rate (where a map puts it): how many rows there are (scenarios), were not run for sure
     (implied), have no verdict (undecided; of these failed), are outside the range checked (unchecked), locked and
-    chained; of those that count as safe, how many EXPECT a lockup (expecting) or are CUT (cut); the lowest rate
-    achieved by an active CPU (achieved_per_s); the most of each figure of MOST; the least and most ticks a second
-    (hz_low, hz_high) and virtual seconds of a run (horizon_low_s, horizon_high_s).
+    chained; of those that count as safe, how many EXPECT a lockup (expecting), are CUT (cut) or SHORT (short); the
+    lowest rate achieved by an active CPU (achieved_per_s); the most of each figure of MOST; the least and most ticks a
+    second (hz_low, hz_high) and virtual seconds of a run (horizon_low_s, horizon_high_s).
     """
     reduced = (
-        table.group_by("policy", "iova_pages", "cpus", RATE)
+        table.with_columns(short=SHORT)
+        .group_by("policy", "iova_pages", "cpus", RATE)
         .agg(
             pl.len().cast(pl.Int64).alias("scenarios"),
             (pl.col("cell") == "implied").sum().cast(pl.Int64).alias("implied"),
@@ -48,6 +60,7 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
             (pl.col("verdict") == "chained").sum().cast(pl.Int64).alias("chained"),
             (SAFE & EXPECT).sum().cast(pl.Int64).alias("expecting"),
             (SAFE & CUT).sum().cast(pl.Int64).alias("cut"),
+            pl.col("short").sum().cast(pl.Int64),
             (pl.col("ops_completed") / 2 / pl.col("horizon_s") / pl.col("active_cpus")).min().alias("achieved_per_s"),
             *(pl.col(name).max() for name in MOST),
             pl.col("hz").min().alias("hz_low"),
@@ -98,7 +111,7 @@ def verdict() -> pl.Expr:
     )  # fmt: skip
 
 
-COUNTS = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained", "expecting", "cut")
+COUNTS = ("scenarios", "implied", "undecided", "failed", "unchecked", "locked", "chained", "expecting", "cut", "short")
 """Columns of which groups of loads have the sum."""
 
 

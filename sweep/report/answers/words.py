@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from workers.hazard import LONG_STAY_S
+
 
 def si(value: float) -> str:
     """A number with at most three digits: 950, 1k, 2.5M."""
@@ -44,6 +46,17 @@ def share(part: float, whole: float) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """A number and what is counted: 1 pair, 1,240 pairs."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def too_short(number: int) -> str:
+    """Of how many scenarios that count as safe the run says nothing."""
+    ran = count(number, "safe scenario")
+    return f"{ran} ran too short to show a lockup, which takes a stay of {LONG_STAY_S:g} s and more"
+
+
+def cut_off(number: int) -> str:
+    """Of how many scenarios that count as safe the longest stay may be longer than the run shows."""
+    return f"the longest stay of {count(number, 'safe scenario')} was cut by the end of the run and may go on"
 
 
 def pages(text: str) -> str:

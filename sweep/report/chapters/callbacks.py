@@ -29,12 +29,13 @@ def _sizes(view: View) -> pl.DataFrame:
 
 def _limits(view: View) -> Table:
     counts = ("run", "outlast", "cut", "rcu_stall", "hard_lockup")
+    known = pl.when(pl.col(counts).is_not_null().all()).then(pl.col(counts).sum())
     found = (
         limits(view.results.table)
         .filter(pl.col("policy").is_in(view.shown))
         .join(_sizes(view), on="iova_pages")
         .group_by("policy", "size_order", "size_row")
-        .agg(pl.col(CALLBACK).max(), pl.col(counts).sum())
+        .agg(pl.col(CALLBACK).max(), known)
         .sort(pl.col("policy").replace_strict({p: i for i, p in enumerate(view.shown)}), "size_order")
     )
     rows = tuple(
@@ -42,7 +43,7 @@ def _limits(view: View) -> Table:
             view.side(r["policy"]),
             r["size_row"],
             *(seconds(r[name] / 1e3) for name in CALLBACK),
-            *(f"{r[name]:,}" for name in counts),
+            *(_count(r[name]) for name in counts),
         )
         for r in found.iter_rows(named=True)
     )
@@ -53,7 +54,7 @@ def _limits(view: View) -> Table:
         Column("RCU stalls", True), Column("hard lockups", True),
     )  # fmt: skip
     note = (
-        "Each time is that of the worst scenario. Cut: stays of nine tenths of the run and more, which may go on."
+        "Each time is that of the worst scenario. Cut: the longest stay was going on as the run ended."
         " An RCU stall is a stay of rcu_stall_s, a hard lockup 10 s with interrupts off."
     )
     return Table("Callbacks and stays by IOVA size", columns, rows, note)
@@ -84,6 +85,10 @@ def _hazard(view: View) -> Table | None:
         " all that is likely: then it is the interval's upper end."
     )
     return Table("How often it locks up", columns, rows, note)
+
+
+def _count(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
 
 
 def _rate(value: float | None) -> str:

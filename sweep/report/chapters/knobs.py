@@ -5,7 +5,7 @@ from __future__ import annotations
 from sweep.document import Block, Column, Paragraph, Section, Table
 from sweep.report.answers.knobs import sensitivity
 from sweep.report.answers.rules import LEAST_SCENARIOS, Rules, rules_of
-from sweep.report.answers.words import share
+from sweep.report.answers.words import count, share
 from sweep.report.figures.knobs import knob_bars
 from sweep.report.view import View
 
@@ -32,10 +32,10 @@ def _rules(view: View, policy: str) -> Block:
     found = rules_of(view.results.table, policy)
     title = f"Locks up when: {view.side(policy)}"
     if not found.locked:
-        return Paragraph(f"{title}: never; none of {found.rows:,} scenarios locks up.")
+        return Paragraph(f"{title}: never; none of {count(found.rows, 'scenario')} locks up.")
     if not found.rules:
         few = f"; rules are looked for from {LEAST_SCENARIOS} scenarios on" if found.rows < LEAST_SCENARIOS else ""
-        return Paragraph(f"{title}: no plain rule; {found.locked:,} of {found.rows:,} scenarios lock up{few}.")
+        return Paragraph(f"{title}: no plain rule; {found.locked:,} of {count(found.rows, 'scenario')} lock up{few}.")
     columns = (
         Column("locks up when"), Column("scenarios", True), Column("lock up", True), Column("coverage", True),
         Column("precision", True),

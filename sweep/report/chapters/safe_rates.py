@@ -151,7 +151,7 @@ def _note(view: View, rows: list[dict[str, Any]]) -> str:
     cut = sum(s["cut"] for s in sides)
     extra = [
         EXPECTING if _doubtful(view, rows) else "",
-        f"Up to the safe rates {cut:,} had a stay of nine tenths of the run, which may have gone on." if cut else "",
+        f"Up to the safe rates the longest stay of {cut:,} was cut by the end of the run and may go on." if cut else "",
         "* verdicts implied by the refinement, not run, are among them." if any(s["implied"] for s in sides) else "",
         "Safe again at: rates above a lockup at which nothing locked up; they do not count."
         if any(s["bands"] for s in sides)

@@ -6,6 +6,7 @@ import polars as pl
 
 from sweep.aggregate import highest
 from sweep.report.answers.cells import verdict_cells
+from sweep.report.answers.words import count
 from sweep.report.figures.maps import lattice_of, rows_of
 from sweep.report.figures.memory import added_column, peak_column
 from sweep.report.figures.panels import small_multiples
@@ -31,4 +32,5 @@ def _subtitle(view: View, scenarios: int) -> str:
     more = len(view.hidden) - MOST_HIDDEN
     over = ", ".join(view.hidden[:MOST_HIDDEN]) + (f" and {more} more columns" if more > 0 else "")
     worst = f"the worst over {over}" if over else "a single load"
-    return f"{scenarios:,} scenarios. A row of panels is an IOVA size, a cell a CPU count and an unmap rate: {worst}."
+    panels = "A row of panels is an IOVA size, a cell a CPU count and an unmap rate"
+    return f"{count(scenarios, 'scenario')}. {panels}: {worst}."

@@ -118,8 +118,5 @@ def _class_title(here: pl.DataFrame) -> str:
         for n, t in (("fixed", "fixed"), ("locked_in_both", "locked in both"), ("broken_by_patch", "broken"))
         if here[n].sum()
     ]
-    return (
-        f"of {here['pairs'].sum():,} pairs " + ", ".join(parts)
-        if parts
-        else f"all {here['pairs'].sum():,} pairs safe in both"
-    )
+    every = count(int(here["pairs"].sum()), "pair")
+    return f"of {every} {', '.join(parts)}" if parts else f"all {every} safe in both"

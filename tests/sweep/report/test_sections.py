@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -173,14 +174,20 @@ def test_a_long_lead_is_short_and_the_whole_of_it_below() -> None:
 
 
 def test_a_safe_rate_at_which_lockups_are_expected_is_marked() -> None:
-    hazard = {"soft_lockup_hazard_per_hour": 11.0, "softirq_residency_max_ms": 2900.0}
+    hazard = {"soft_lockup_hazard_per_hour": 11.0, "softirq_residency_max_ms": 45.0, "unfinished_stay_ms": 45.0}
     rows = [result_row({"cpus": 8}, verdict="chained") | hazard, result_row({"cpus": 16, "policy": "list"})]
     (table,) = safe_rates.lead(view_of(results(*rows)))
     assert isinstance(table, Table)
     assert [column.name for column in table.columns][-3:] == ["chain", "expect a lockup", "peak memory, MiB"]
     assert table.rows[0][2:] == ("no unsafe cell up to 16k!", "0", "not run", "–", "–", "1 → –", "1 → –", "0 → –")
     assert "! and expect a lockup: of the scenarios that count as safe" in table.note
-    assert "Up to the safe rates 1 had a stay of nine tenths of the run" in table.note
+    assert "Up to the safe rates the longest stay of 1 was cut by the end of the run and may go on." in table.note
+
+
+def test_runs_too_short_for_a_lockup_are_told_beside_the_verdicts() -> None:
+    rows = [result_row({"cpus": cpus, "horizon_s": 0.09}) for cpus in (8, 16)]
+    said = "2 safe scenarios ran too short to show a lockup, which takes a stay of 0.1 s and more"
+    assert f"{said}; give a longer horizon_s." in list(strings(lead(results(*rows))))
 
 
 def test_values_that_are_put_together_are_said_to_be() -> None:
@@ -188,6 +195,15 @@ def test_values_that_are_put_together_are_said_to_be() -> None:
     table = lead(sweep)[0]
     assert isinstance(table, Table)
     assert "CPU counts and rates of maps are rounded to a few values." in table.note
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_one_is_no_plural(verdict: str) -> None:
+    pair = [result_row({"policy": policy}, verdict=verdict) for policy in PAIR]
+    for rows in (pair, pair[:1]):
+        first, rest = report(rows)
+        said = " ".join([*strings(first), *(text for section in rest for text in strings(section.blocks))])
+        assert not re.search(r"\b1 (scenarios|pairs|points)\b", said)
 
 
 def test_what_failed_is_said_with_its_error() -> None:

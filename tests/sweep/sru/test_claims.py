@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sweep.sru.claims import CONFIRMED, CORRECTED, Claim, claims, depot
+from sweep.sru.claims import CONFIRMED, CORRECTED, NOT_SHOWN, Claim, claims, depot
 from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, SPIKES, Measured, bins, scenarios
 from tests.sweep.capacity.standin import LIBRARY, host
 from workers.schema import RESULT_COLUMNS
@@ -63,10 +63,12 @@ def test_ten_milliseconds_are_what_the_timer_wheel_makes_of_them(hz: str, period
 
 
 def test_the_overflow_path_is_judged_by_frees_into_the_tree() -> None:
-    def judgement(frees: int) -> str:
-        return judged("overflow path", **{BEFORE: {"rbtree_erases": 100}, PATCH_1: {"rbtree_erases": frees}}).judgement
+    def judgement(frees: int, before: int = 100) -> str:
+        counted = {BEFORE: {"rbtree_erases": before}, PATCH_1: {"rbtree_erases": frees}}
+        return judged("overflow path", **counted).judgement
 
     assert (judgement(3), judgement(100)) == (CONFIRMED, CORRECTED)
+    assert (judgement(0), judgement(0, before=0), judgement(3, before=0)) == (CONFIRMED, NOT_SHOWN, CORRECTED)
 
 
 def test_modest_is_judged_by_the_peak_after_a_spike() -> None:

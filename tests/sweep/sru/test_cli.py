@@ -109,4 +109,5 @@ def test_the_real_model_and_the_command_itself() -> None:
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=False)
     assert (done.returncode, done.stdout) == (0, Path("out/sru.md").read_text())
     assert "python -m sweep.sru typical --cpus 4" in done.stdout
+    assert "3 safe scenarios ran too short to show a lockup, which takes a stay of 0.1 s and more" in done.stdout
     assert pl.read_csv("out/runs.csv")["horizon_s"].unique().to_list() == [0.05]

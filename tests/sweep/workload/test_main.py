@@ -10,6 +10,7 @@ import yaml
 
 from sweep.command import exit_code
 from sweep.compose import compose
+from sweep.config import COST_NAMES
 from sweep.run import plan_of
 from sweep.workload.__main__ import main
 from sweep.workload.estimate import LOW, estimate
@@ -52,7 +53,7 @@ def test_the_files_are_what_the_farm_takes(here: Path, capsys: pytest.CaptureFix
     composed = compose(["--config-dir", "mine", "+grid=g", "workload=host1"])
     assert composed is not None
     plan = plan_of(composed.config, composed.library).rows(np.arange(4))
-    for name in ("iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift"):
+    for name in ("iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift", *COST_NAMES):
         assert plan[name].tolist() == [rows[name][0]] * 4
 
 

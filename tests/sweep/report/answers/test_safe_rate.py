@@ -64,7 +64,7 @@ def test_implied_verdicts_count_and_are_counted() -> None:
 
 
 def test_what_expects_a_lockup_is_counted_up_to_the_safe_rate() -> None:
-    expecting = {"soft_lockup_hazard_per_hour": 11.0, "softirq_residency_max_ms": 2900.0}
+    expecting = {"soft_lockup_hazard_per_hour": 11.0, "softirq_residency_max_ms": 45.0, "unfinished_stay_ms": 45.0}
     rows = [at(1000, "chained", **expecting), at(2000, "chained"), at(5000, "soft_lockup"), at(9000, "ok", **expecting)]
     found = line(*rows)
     assert (found["safe_per_s"], found["chained"], found["expecting"], found["cut"]) == (2000, 2, 1, 1)
