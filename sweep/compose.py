@@ -1,4 +1,4 @@
-"""From the command line to a configuration, by Hydra; the one module that knows Hydra and OmegaConf.
+"""From the command line to a configuration, by Hydra; with sweep.hydra_errors all that knows Hydra and OmegaConf.
 
 Hydra only composes: the sweep runs after it has returned, so it leaves no folder and no log
 behind, and each of its own errors becomes one sentence (ScenarioError).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import importlib.resources
 import io
 import os
@@ -26,12 +25,13 @@ import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+from omegaconf.errors import OmegaConfBaseException
 
 from sweep.axes import COLUMNS, NAMED
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
+from sweep.hydra_errors import TABLES, flat, sentence, unknown
 from workers.policy import POLICY_KEYS
 from workers.schema import ScenarioError, check_value
 
@@ -87,12 +87,12 @@ def compose(argv: list[str]) -> Composed | None:
     except SystemExit as stop:
         if stop.code:
             last = said.getvalue().strip().splitlines()[-1]
-            raise ScenarioError(_flat(last.removeprefix("sweep: error: "))) from None
+            raise ScenarioError(flat(last.removeprefix("sweep: error: "))) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
         if not isinstance(error, ScenarioError):
             for where, file, allowed in _asked_for(argv):
                 _values(where, file, allowed)  # says what is wrong with it, and its name, which Hydra does not
-            raise ScenarioError(_sentence(error)) from None
+            raise ScenarioError(sentence(error)) from None
         raise
     sys.stderr.write(said.getvalue())
     return composed[0] if composed else None
@@ -162,16 +162,11 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
 
 def _refuse_appended(config: SweepConfig) -> None:
     """Raises ScenarioError for a key that ``+key=value`` added to the schema, where Hydra allows any."""
-    for where, table in (("", config), *((f"{name}.", getattr(config, name)) for name in _TABLES)):
+    for where, table in (("", config), *((f"{name}.", getattr(config, name)) for name in TABLES)):
         known = [field.name for field in dataclasses.fields(table)]
         for key in vars(table):
             if key not in known:
-                raise ScenarioError(_unknown(where + key, known))
-
-
-_TABLES = ("grid", "host", "workload", "cluster")
-_KEYS = {type(table).__name__: list(vars(table)) for table in (getattr(SweepConfig(), name) for name in _TABLES)}
-"""Keys of each table, by the name of its class, as OmegaConf's errors give it."""
+                raise ScenarioError(unknown(where + key, known))
 
 
 class _Files(Mapping[str, dict[str, Any]]):
@@ -241,7 +236,7 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{where}: is no UTF-8 text ({error.reason} at byte {error.start})") from None
     except (yaml.YAMLError, OmegaConfBaseException, OSError) as error:
-        raise ScenarioError(f"{where}: cannot be read as YAML ({_flat(str(error))})") from None
+        raise ScenarioError(f"{where}: cannot be read as YAML ({flat(str(error))})") from None
     if not isinstance(values, dict):
         raise ScenarioError(f"{where}: holds no keys; allowed are {', '.join(allowed) or 'lines of KEY: VALUE'}")
     for key, value in ((str(key), value) for key, value in values.items()):
@@ -253,53 +248,3 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
             except ScenarioError as error:
                 raise ScenarioError(f"{where}: {error}") from None
     return {str(key): value for key, value in values.items() if value is not None and key != "sources"}
-
-
-def _sentence(error: BaseException) -> str:
-    """What is wrong, in one sentence: from the first error in the chain that knows the key."""
-    chain = [error]
-    while (cause := chain[-1].__cause__) is not None:
-        chain.append(cause)
-    for link in chain:
-        if isinstance(link, OverrideParseException):
-            return f"{link.override!r} was given; it cannot be read as key=value"
-        if isinstance(link, MissingConfigException) and link.missing_cfg_file:
-            group, _, name = link.missing_cfg_file.rpartition("/")
-            if not link.options:
-                return f"defaults: {name!r} was given; there is no file {link.missing_cfg_file}.yaml"
-            return f"{group}: {name!r} was given; allowed are {', '.join(link.options)}"
-        if isinstance(link, (ConfigKeyError, ConfigAttributeError)) and link.parent_node is not None:
-            return _unknown_key(str(link.full_key), link.parent_node)
-        if isinstance(link, ValidationError) and (bad := re.match(r"Value '(.*)' is not a valid bool", str(link.msg))):
-            return f"{link.full_key}: {bad[1]!r} was given; allowed are true and false"
-        if isinstance(link, ValidationError) and link.full_key:
-            return f"{link.full_key}: {_flat(str(link.msg))}"
-        if isinstance(link, UnicodeDecodeError):
-            return f"a configuration file is no UTF-8 text ({link})"
-    text = _flat(str(error).partition("See https://")[0])
-    if ambiguous := re.match(r"Ambiguous value for argument '([^=]+)=(.*?)' ", text):
-        key, values = ambiguous[1], ambiguous[2]
-        return f"{key}: {values!r} was given; a list stands in brackets: {key}=[{values}]"
-    if text.startswith("Error merging override "):
-        return f"{text.removeprefix('Error merging override ')!r} was given; {_flat(str(chain[-1])).rstrip('.')}"
-    if composing := re.match(r"In '([^']+)': \w+ raised while composing config: (.*)", text):
-        where, text = f"{composing[1]}.yaml", composing[2]
-        key = re.match(r"Key '(.+)' not in '(\w+)'", text)
-        known = _KEYS.get(key[2]) if key else None
-        text = f"{where}: {_unknown(key[1], known) if key and known else text}"
-    return text
-
-
-def _unknown_key(full_key: str, parent: Any) -> str:
-    return _unknown(full_key, [str(key) for key in parent if key != "hydra"] if isinstance(parent, DictConfig) else [])
-
-
-def _unknown(full_key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(full_key.rpartition(".")[2], known, n=1)
-    return f"{full_key}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")
-
-
-def _flat(text: str) -> str:
-    """Several lines as one; what OmegaConf repeats about keys and types left out."""
-    lines = [line.strip() for line in text.splitlines()]
-    return " ".join(line for line in lines if line and not re.match(r"(full_key|object_type|reference_type)[:=]", line))

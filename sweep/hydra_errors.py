@@ -1,0 +1,67 @@
+"""What Hydra and OmegaConf have to say against a configuration, in one sentence each."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ValidationError
+
+from sweep.config import SweepConfig
+
+TABLES = ("grid", "host", "workload", "cluster")
+_KEYS = {type(table).__name__: list(vars(table)) for table in (getattr(SweepConfig(), name) for name in TABLES)}
+"""Keys of each table, by the name of its class, as OmegaConf's errors give it."""
+
+
+def sentence(error: BaseException) -> str:
+    """What is wrong, in one sentence: from the first error in the chain that knows the key."""
+    chain = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    for link in chain:
+        if isinstance(link, OverrideParseException):
+            return f"{link.override!r} was given; it cannot be read as key=value"
+        if isinstance(link, MissingConfigException) and link.missing_cfg_file:
+            group, _, name = link.missing_cfg_file.rpartition("/")
+            if not link.options:
+                return f"defaults: {name!r} was given; there is no file {link.missing_cfg_file}.yaml"
+            return f"{group}: {name!r} was given; allowed are {', '.join(link.options)}"
+        if isinstance(link, (ConfigKeyError, ConfigAttributeError)) and link.parent_node is not None:
+            return _unknown_key(str(link.full_key), link.parent_node)
+        if isinstance(link, ValidationError) and (bad := re.match(r"Value '(.*)' is not a valid bool", str(link.msg))):
+            return f"{link.full_key}: {bad[1]!r} was given; allowed are true and false"
+        if isinstance(link, ValidationError) and link.full_key:
+            return f"{link.full_key}: {flat(str(link.msg))}"
+        if isinstance(link, UnicodeDecodeError):
+            return f"a configuration file is no UTF-8 text ({link})"
+    text = flat(str(error).partition("See https://")[0])
+    if ambiguous := re.match(r"Ambiguous value for argument '([^=]+)=(.*?)' ", text):
+        key, values = ambiguous[1], ambiguous[2]
+        return f"{key}: {values!r} was given; a list stands in brackets: {key}=[{values}]"
+    if text.startswith("Error merging override "):
+        return f"{text.removeprefix('Error merging override ')!r} was given; {flat(str(chain[-1])).rstrip('.')}"
+    if composing := re.match(r"In '([^']+)': \w+ raised while composing config: (.*)", text):
+        where, text = f"{composing[1]}.yaml", composing[2]
+        key = re.match(r"Key '(.+)' not in '(\w+)'", text)
+        known = _KEYS.get(key[2]) if key else None
+        text = f"{where}: {unknown(key[1], known) if key and known else text}"
+    return text
+
+
+def _unknown_key(full_key: str, parent: Any) -> str:
+    return unknown(full_key, [str(key) for key in parent if key != "hydra"] if isinstance(parent, DictConfig) else [])
+
+
+def unknown(full_key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(full_key.rpartition(".")[2], known, n=1)
+    return f"{full_key}: unknown key; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}")
+
+
+def flat(text: str) -> str:
+    """Several lines as one; what OmegaConf repeats about keys and types left out."""
+    lines = [line.strip() for line in text.splitlines()]
+    return " ".join(line for line in lines if line and not re.match(r"(full_key|object_type|reference_type)[:=]", line))
