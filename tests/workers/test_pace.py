@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmarks.truth import columns, error, read_cases
 from tests.workers.scenarios import table
-from workers import cost, pace, rest
+from workers import cost, pace, rest, task
 from workers.events import run as events
 from workers.rest import Limits, Seen
 
@@ -15,6 +18,8 @@ QUARTER, HALF, NOW = (
     for t in (1, 2, 4)
 )
 LIMITS = Limits(horizon_ns=8e8, earliest_ns=4e8, rearm_ns=1.6e7, magazines=32, nodes=2000, frees_to_tree=True)
+
+HOLES = Path(__file__).parents[1] / "data" / "holes_rows.jsonl"
 
 LOAD = {"cpus": 48, "unmap_burst": 64, "burst_period_us": 5_000.0, "in_flight": 128, "horizon_s": 3.0}
 
@@ -147,3 +152,12 @@ def test_searches_that_grow_longer_are_followed_until_they_have():
     assert len(walks) == 6
     assert walks[3] > 1.3 * walks[1], "at 0.8 s they are still growing longer"
     assert events.run(scenario)["simulated_ms"][0] == 3_400.0
+
+
+def test_searches_of_long_runs_are_those_of_the_reference_machine():
+    """Of 24 loads of oversize IOVAs for 4 to 10 s the three with the fewest operations."""
+    cases = [case for case in read_cases(HOLES) if case.policy == "list"]
+    light = sorted(cases, key=lambda case: case.seeds[0]["ops_completed"])[:3]
+    counted = task.count(columns(light))
+    for walks, case in zip(counted["rbtree_walk_steps"], light, strict=True):
+        assert abs(error(walks, [row["rbtree_walk_steps"] for row in case.seeds])) < 0.15
