@@ -77,6 +77,6 @@ class Machine:
             if now >= next_ns:
                 now = yield from self.unmaps.burst(cpu, now)
                 left, now = self.maps.at_once(cpu, now)
-                if left:
+                if left > 0:
                     now = yield from self.maps.burst(cpu, now, left)
                 next_ns = max(next_ns + self.period_ns, now)
