@@ -24,6 +24,8 @@ class FlushQueue:
     def __init__(self, scenario: Mapping[str, Any], domain: Domain, in_flight: list[Iovas]) -> None:
         self.domain, self.clocks, self.counted = domain, domain.clocks, domain.counted
         self.in_flight = in_flight
+        self.shift = scenario["free_cpu_shift"] % len(in_flight)
+        """How many CPUs further on is the one that unmaps what a CPU maps."""
         self.rings = [Ring(no_iovas(domain.mixed)) for _ in in_flight]
         self.runs = Runs(scenario["unmap_ns"], in_flight, self.rings, self.clocks, self.counted)
         self.idle = scenario["cpus"] - scenario["active_cpus"]

@@ -26,8 +26,7 @@ class Maps:
         self.in_flight, self.burst_size = queue.in_flight, scenario["unmap_burst"]
         self.random = Random(scenario["seed"])
         self.weights = [weight for _, weight in size_classes(scenario["iova_pages"])]
-        self.shift = scenario["free_cpu_shift"] % len(self.in_flight)
-        self.alone = not self.domain.mixed and not self.shift
+        self.alone = not self.domain.mixed and not queue.shift
         """Whether rows of maps are one step: of one size (of several, rows are short), and where no other CPU sees the
         list that this one maps for."""
         self.low_first = scenario["dma32_first"]
@@ -57,7 +56,7 @@ class Maps:
 
     def burst(self, cpu: int, now: float, number: int) -> Steps:
         """Maps ``number`` for the CPU that will unmap them; the clock."""
-        queue, target_cpu = self.queue, (cpu + self.shift) % len(self.in_flight)
+        queue, target_cpu = self.queue, (cpu + self.queue.shift) % len(self.in_flight)
         target, draws = self.in_flight[target_cpu], self.draw(number)
         while draws:
             if queue.timer_cpu == cpu:

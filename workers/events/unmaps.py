@@ -22,8 +22,7 @@ class Unmaps:
         self.burst_size, self.strict = scenario["unmap_burst"], scenario["strict"]
         self.unmap_ns, self.strict_ns = scenario["unmap_ns"], scenario["unmap_ns"] + scenario["iotlb_flush_ns"]
         self.each_ns = queue.runs.each_ns
-        shifted = scenario["free_cpu_shift"] % len(queue.in_flight) != 0
-        self.unseen = not self.strict and not shifted
+        self.unseen = not self.strict and not queue.shift
         """Whether nobody sees a CPU's list, and so an unmap before it comes to the ring."""
 
     def unseen_ns(self, cpu: int) -> float:
