@@ -35,13 +35,14 @@ MARKDOWN, JUNIT = "baseline.md", "baseline.xml"
 class Gate:
     """The baseline of a sweep. ``action``: CHECK, UPDATE, or None where nobody asked; ``was``: what is kept so far.
 
-    ``now``: what a new one says, but for its lines.
+    ``now``: what a new one says, but for its lines; ``damaged``: why what was kept could not be read, else nothing.
     """
 
     action: str | None
     path: Path
     was: Baseline | None
     now: Baseline
+    damaged: str = ""
 
     def close(self, folder: Storage, command: list[str]) -> tuple[bool, str]:
         """Whether the results in the folder hold, and what to tell; ``command``: the sweep's. Raises OSError."""
@@ -70,6 +71,9 @@ class Gate:
         except OSError as error:
             raise ScenarioError(f"baseline: {self.path} cannot be written ({error.strerror or error})") from None
         told = f"baseline {now.grid}: the first one, {len(now.lines)} lines"
+        if self.damaged:
+            told = f"baseline {now.grid}: {len(now.lines)} lines, in place of one that could not be read"
+            told += f"\n  {self.damaged}"
         if self.was is not None:
             found = compare(self.was, now)
             told = headline(found) if found.holds else text(found)
@@ -99,8 +103,8 @@ def open_gate(config: SweepConfig, name: str, plan: Plan, library: Library) -> G
         was = read(path)
     except FileNotFoundError:
         return Gate(UPDATE, path, None, now)
-    except ScenarioError as error:  # what tolerances it has nobody knows
-        raise ScenarioError(f"{error}; mend it, or delete it to begin with the usual tolerances") from None
+    except ScenarioError as error:  # a damaged one, that is to be replaced
+        return Gate(UPDATE, path, None, now, str(error))
     return Gate(UPDATE, path, was, dataclasses.replace(now, tolerance=was.tolerance))
 
 
