@@ -25,7 +25,7 @@ def estimate(study: Study, lab: Lab, simulate: Simulate, cpus: int) -> list[str]
     later = len(study.lines) * WIDTH + len(study.questions) * (len(COST_COLUMNS) + len(GROUPS))
     said = [
         f"host classes  {len(study.hosts)}",
-        f"first batch   {len(first)} runs ({len(first) - found.rows} in the store)",
+        f"first batch   {len(first)} runs ({len(first) - found.rows - found.equal} in the store)",
         f"second batch  at most {later} runs, where verdicts change",
     ]
     measured = calibrate(plan, found, simulate)
