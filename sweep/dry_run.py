@@ -24,9 +24,10 @@ from sweep.rounds import strategy
 from sweep.run import EXECUTORS, name_of, places, plan_of
 from sweep.store import Store
 from sweep.store.chunk import encode, table
-from sweep.store.index import PENDING, first_of_each
+from sweep.store.index import Index
 from sweep.store.keys import scenario_keys
 from sweep.task import Simulate, attempt
+from sweep.work import first_unknown
 from workers.delicate import followed
 from workers.schema import Columns, ScenarioError
 from workers.task import estimate_seconds, simulate
@@ -101,19 +102,16 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
 
 
 def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
-    """What the store does not hold of a plan, equal content once; its index has that as pending then."""
+    """What the store does not hold of a plan, equal content once."""
     rows, equal, chunks, total_s, samples = 0, 0, 0, 0.0, []
+    before = Index()
     looked_at, times = _some_windows(len(plan))
     one_of = max(1, round(len(plan) / times) // LIKELY_ROWS)
     for numbers in looked_at:
         columns = plan.rows(numbers)
         keys = scenario_keys(columns)
-        files = store.index.find(keys)[0]
-        missing = first_of_each(keys)
-        missing = missing[files[missing] < 0]
-        if times == 1:  # else windows may have rows in common
-            store.index.put(keys[missing], PENDING)
-        equal += int((files < 1).sum()) - len(missing)
+        missing = first_unknown(keys, store, before if times == 1 else Index())  # else windows may have rows in common
+        equal += int(store.unknown(keys).sum()) - len(missing)
         columns = {name: values[missing] for name, values in columns.items()}
         seconds = estimate_seconds(columns)
         rows, total_s = rows + len(missing), total_s + float(seconds.sum())

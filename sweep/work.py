@@ -128,11 +128,15 @@ def will_run(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterato
     """Of each batch of row numbers those that ``compute`` would run: of equal content the first."""
     before = Index()
     for numbers in batches:
-        keys = scenario_keys(plan.rows(numbers))
-        new = first_of_each(keys)
-        new = new[store.unknown(keys[new]) & (before.find(keys[new])[0] < 0)]
-        before.put(keys[new], PENDING)
-        yield numbers[new]
+        yield numbers[first_unknown(scenario_keys(plan.rows(numbers)), store, before)]
+
+
+def first_unknown(keys: np.ndarray, store: Store, before: Index) -> np.ndarray:
+    """The places of the first of each key that neither the store nor ``before`` knows; that knows them then."""
+    new = first_of_each(keys)
+    new = new[store.unknown(keys[new]) & (before.find(keys[new])[0] < 0)]
+    before.put(keys[new], PENDING)
+    return new
 
 
 def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, progress: Progress) -> Iterator[Task]:

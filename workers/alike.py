@@ -11,7 +11,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from workers import policy
-from workers.schema import RCACHE_MAX_PAGES, SCENARIO_COLUMNS, Columns, parse_iova_pages
+from workers.mixes import all_bypass
+from workers.schema import SCENARIO_COLUMNS, Columns
 
 TRIMS = ("trim_threshold", "trim_period_ms", "trim_magazines")
 RUN = ("depot_kind", "depot_capacity", *TRIMS, "magazine_pfns")
@@ -29,9 +30,8 @@ def distinct(scenarios: Columns) -> tuple[np.ndarray, np.ndarray]:
     Gives the rows to run, and for each row which of those is its run. ``scenarios``: scenario and depot columns, shapes
     (rows,).
     """
-    bypasses = {text: min(parse_iova_pages(text)[0]) > RCACHE_MAX_PAGES for text in set(scenarios["iova_pages"])}
-    depots = zip(scenarios["iova_pages"], _content(scenarios, RUN), strict=True)
-    keys = zip(_content(scenarios, LOAD), (None if bypasses[text] else depot for text, depot in depots), strict=True)
+    depots = zip(all_bypass(scenarios["iova_pages"]), _content(scenarios, RUN), strict=True)
+    keys = zip(_content(scenarios, LOAD), (None if bypass else depot for bypass, depot in depots), strict=True)
     seen: dict[Hashable, int] = {}
     same_as = np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
     return np.unique(same_as, return_index=True)[1], same_as

@@ -44,3 +44,8 @@ def mean_slot_pages(iova_pages: np.ndarray) -> np.ndarray:
 def some_bypass(iova_pages: np.ndarray) -> np.ndarray:
     """Whether IOVAs of each row's mix are too large for the rcache and go to the tree one by one; shape (rows,)."""
     return of_mixes(iova_pages, lambda mix: mix[-1][0]) > RCACHE_MAX_PAGES
+
+
+def all_bypass(iova_pages: np.ndarray) -> np.ndarray:
+    """Whether every IOVA of each row's mix does (``some_bypass``); shape (rows,)."""
+    return of_mixes(iova_pages, lambda mix: mix[0][0]) > RCACHE_MAX_PAGES
