@@ -1,7 +1,7 @@
 """What it costs to follow a scenario event by event, before it ran.
 
 The maps before its clocks begin, then bursts, maps and requests for iova_rbtree_lock: means of what the machine will
-do, from its parameters alone. How near it comes is said in docs/model.md.
+do, from its parameters alone. How near it comes is said in docs/speed.md.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 A soft lockup is a stay of 20 s, rarer than a run is long, so it is inferred. What a long stay does next hardly depends
 on how long it has lasted: on the reference machine, stays beyond LONG_STAY_S end at a constant rate (an exponential
 tail), whether callbacks take 20 ms or a second. With n ends in E seconds spent beyond it, the rate's posterior is
-Gamma(PRIOR + n, E); PRIOR is the one figure taken from the reference machine (docs/model.md): whether loads that chain
-at 3 s reach 20 s by 22 s. Stays begin at the rate at which they began in the time between them, so stays and the time
-between them form an alternating renewal process, whose expected number of beginnings is known in closed form
-(Cox, Renewal Theory, 1962, chapter 7).
+Gamma(PRIOR + n, E); PRIOR is the one figure taken from the reference machine (docs/agreement.md): whether loads that
+chain at 3 s reach 20 s by 22 s. Stays begin at the rate at which they began in the time between them, so stays and the
+time between them form an alternating renewal process, whose expected number of beginnings is known in closed form (Cox,
+Renewal Theory, 1962, chapter 7).
 """
 
 from __future__ import annotations
