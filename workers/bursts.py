@@ -31,7 +31,7 @@ def unmap(s: State, p: Params, rows: np.ndarray, until_ns: np.ndarray) -> None:
     lane = p.row_lane[rows]
     timer.release(s, p, rows)
     start = np.maximum(s.row_next_ns[rows], s.lane_now_ns[lane])
-    period = pace_ns(p)[lane]
+    period = p.pace_ns[lane]
     many = np.where(
         period < until_ns[lane] - s.lane_now_ns[lane], np.floor((until_ns[lane] - start) / period) + 1.0, 1.0
     )
@@ -56,17 +56,6 @@ def _target(p: Params, rows: np.ndarray) -> np.ndarray:
     """The rows (n,) that will unmap what ``rows`` (n,) map."""
     lane = p.row_lane[rows]
     return p.first_row[lane] + (p.row_cpu[rows] + p.shift[lane]) % p.active[lane]
-
-
-def pace_ns(p: Params) -> np.ndarray:
-    """Time from burst to burst of a CPU that never waits (lanes,): the period, or the burst's CPU time if longer.
-
-    A pair takes an unmap, its free and a map that hits the cache; under iommu.strict=1 a flush as well.
-    """
-    c = p.cost
-    pair = c["unmap_ns"] + c["map_ns"] + 3 * c["lock_local_ns"] + c["fq_entry_local_ns"]
-    pair = pair + np.where(p.strict, c["iotlb_flush_ns"], 0.0)
-    return np.maximum(p.period_ns, p.burst * pair)
 
 
 def _queue(
@@ -180,7 +169,7 @@ def finish(s: State, p: Params, rows: np.ndarray) -> None:
     lane = p.row_lane[r]
     s.row_busy[r] = False
     now = s.lane_now_ns[lane]
-    ahead = np.where(s.row_next_ns[r] < now, pace_ns(p)[lane], 0.0)  # several bursts in a slice have moved it already
+    ahead = np.where(s.row_next_ns[r] < now, p.pace_ns[lane], 0.0)  # several bursts in a slice have moved it already
     s.row_next_ns[r] = np.maximum(s.row_next_ns[r] + ahead, now)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import pace, policy, rest
+from workers import cpu_time, pace, policy, rest, slices
 from workers.jiffies import rearm_period_ms
 from workers.mixes import of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
@@ -28,6 +28,12 @@ SECONDS_PER_REFUSAL = 1.7e-6
 
 SECONDS_PER_MAPPED = (2.3e-6, 4.5e-6)
 """IOVAs that are in flight from the start; of one size, and of several."""
+
+BASE_ROWS, SECONDS_PER_ROW = 60, 4e-4
+"""Of a virtual second in slices: what a lane costs is as much as so many CPUs, and each CPU; on the default grid."""
+
+STEPS_TOGETHER, SECONDS_PER_LONE_STEP = 1e9 / slices.SHORT_PERIOD_NS, 3e-3
+"""Steps of a virtual second that a batch takes together; each that a single lane takes beyond them."""
 
 OVERSIZE_WALK = (0.2, 0.8)
 """Nodes looked at for an oversize request where they pile up at the lock: factor and power of the IOVAs in a burst of
@@ -89,6 +95,17 @@ def seconds(scenarios: Columns) -> np.ndarray:
     return done / np.maximum(load.busy, 1.0) + scenarios["active_cpus"] * SECONDS_PER_CPU
 
 
+def seconds_in_slices(scenarios: Columns) -> np.ndarray:
+    """The same where it runs in slices, in a batch of a hundred and more, shape (rows,).
+
+    Up to the steps that all lanes take numpy's cost per call is shared; one that takes more goes on alone.
+    """
+    together_s = (BASE_ROWS + scenarios["active_cpus"]) * SECONDS_PER_ROW
+    pace_ns = cpu_time.burst_to_burst_ns(scenarios)
+    steps = 1e9 / slices.calm_ns(pace_ns, scenarios["unmap_burst"], scenarios["in_flight"])
+    return together_s + np.maximum(steps - STEPS_TOGETHER, 0.0) * SECONDS_PER_LONE_STEP
+
+
 def simulated_s(scenarios: Columns) -> np.ndarray:
     """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest) or may be found to
     keep its pace (workers.pace), shape (rows,)."""
@@ -126,7 +143,7 @@ def expected_load(scenarios: Columns) -> Load:
     active, burst = s["active_cpus"].astype(float), s["unmap_burst"].astype(float)
     pages = of_mixes(s["iova_pages"], lambda mix: sum(size * weight for size, weight in mix))
     oversize = of_mixes(s["iova_pages"], lambda mix: sum(weight for size, weight in mix if size > RCACHE_MAX_PAGES))
-    pace_ns = np.maximum(1e3 * s["burst_period_us"], burst * (s["unmap_ns"] + s["map_ns"] + 2 * s["lock_local_ns"]))
+    pace_ns = cpu_time.burst_to_burst_ns(s)
     bursts = 1e9 * active / pace_ns
     unmaps = bursts * burst
     cacheable = unmaps * (1 - oversize)

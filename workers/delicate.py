@@ -21,7 +21,7 @@ NEAR_CHAIN = 0.4
 """Share of the re-arm period from which on a stay in the softirq is one that may chain."""
 
 MOST_SECONDS = 45.0
-"""Cost of a virtual second above which a scenario stays with the slices."""
+"""Cost of a virtual second above which a scenario stays with the slices, if they cost less."""
 
 NEAR_FORESEEN = 0.25
 """The same of the callback that is foreseen: of the truth file's random rows of rcache sizes it finds 77 of the 79 that
@@ -51,7 +51,7 @@ def affordable(scenarios: Columns) -> np.ndarray:
     in_flight = scenarios["active_cpus"] * scenarios["in_flight"].astype(float)
     fits = (in_flight <= MOST_IN_FLIGHT) & (2.0 * in_flight * slot_pages <= MOST_PAGES)
     fits &= of_mixes(scenarios["iova_pages"], len) <= MOST_CLASSES
-    return fits & (cost.seconds(scenarios) <= MOST_SECONDS)
+    return fits & (cost.seconds(scenarios) <= np.maximum(cost.seconds_in_slices(scenarios), MOST_SECONDS))
 
 
 def from_the_start(scenarios: Columns) -> np.ndarray:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers import policy, rest
+from workers import cpu_time, policy, rest
 from workers.jiffies import rearm_jiffies
 from workers.mixes import aligned_pages, size_classes
 from workers.packing import lost_pages
-from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
+from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
 SHORTEST_OP_NS = 1e-3
 """Costs may be 0, the time between two operations not."""
@@ -29,6 +29,7 @@ class Params:
     active: np.ndarray
     burst: np.ndarray
     period_ns: np.ndarray
+    pace_ns: np.ndarray  # from burst to burst of a CPU that never waits
     in_flight: np.ndarray
     shift: np.ndarray
     aligned: np.ndarray
@@ -38,6 +39,7 @@ class Params:
     timer_jiffies: np.ndarray
     horizon_ns: np.ndarray
     seed: np.ndarray
+    draws_sizes: np.ndarray  # of several, even if they round to one class
     # sizes, ascending: (classes, lanes)
     pages: np.ndarray
     weight: np.ndarray
@@ -101,6 +103,7 @@ def from_columns(scenarios: Columns) -> Params:
         active=active,
         burst=scenarios["unmap_burst"].astype(float),
         period_ns=1e3 * scenarios["burst_period_us"].astype(float),
+        pace_ns=cpu_time.burst_to_burst_ns(scenarios),
         in_flight=scenarios["in_flight"].astype(float),
         shift=scenarios["free_cpu_shift"].astype(np.int64) % active,
         aligned=scenarios["phase"] == "aligned",
@@ -110,6 +113,7 @@ def from_columns(scenarios: Columns) -> Params:
         timer_jiffies=rearm_jiffies(scenarios["hz"].astype(np.int64)),
         horizon_ns=1e9 * scenarios["horizon_s"].astype(float),
         seed=scenarios["seed"].astype(np.uint64),
+        draws_sizes=np.array([len(parse_iova_pages(text)[0]) > 1 for text in scenarios["iova_pages"]]),
         pages=pages,
         weight=weight,
         oversize=pages > RCACHE_MAX_PAGES,

@@ -20,7 +20,7 @@ def uniform_phases(p: Params) -> np.ndarray:
     """A number in [0, 1) for each row: the draws after the size draws of the initial fill, in the CPUs' first turns."""
     seeds = (p.seed * np.uint64(7919) + np.uint64(1)) * np.uint64(2654435761)
     state = np.uint64(_START) ^ seeds
-    drawn = (p.in_flight * p.active if p.classes > 1 else np.zeros(p.lanes)).astype(np.int64)
+    drawn = np.where(p.draws_sizes, p.in_flight * p.active, 0.0).astype(np.int64)
     state = _jump(state, drawn + WARM_UP)
     out = np.zeros(len(p.row_lane))
     order = [_first_turns(int(a)) for a in p.active]

@@ -21,11 +21,16 @@ def length_ns(s: State, p: Params) -> np.ndarray:
     return np.maximum(np.minimum(np.minimum(longest_ns(s, p), to_timer), p.horizon_ns - s.lane_now_ns), 0.0)
 
 
+def calm_ns(pace_ns: np.ndarray, burst: np.ndarray, in_flight: np.ndarray) -> np.ndarray:
+    """What a slice may last where nobody waits, same shapes: 1 ms at most, no burst twice, but of bursts that come
+    soon after another as many as replace what is in flight. ``pace_ns``: from burst to burst."""
+    turns = np.where(pace_ns >= SHORT_PERIOD_NS, 1.0, np.maximum(np.floor(in_flight / burst), 1.0))
+    return np.minimum(turns * pace_ns, LONGEST_NS)
+
+
 def longest_ns(s: State, p: Params) -> np.ndarray:
-    """What a slice may last (lanes,): 1 ms at most, no burst twice, finer in a callback and at a contended lock."""
-    turns = np.maximum(np.floor(p.in_flight / p.burst), 1.0)
-    longest = np.where(p.period_ns >= SHORT_PERIOD_NS, p.period_ns, turns * p.period_ns)
-    longest = np.minimum(longest, LONGEST_NS)
+    """What a slice may last (lanes,): as a calm one, finer in a callback and at a contended lock."""
+    longest = calm_ns(p.pace_ns, p.burst, p.in_flight)
     inside = np.clip(CALLBACK_SHARE * (s.lane_now_ns - s.lane_callback_start_ns), FIRST_NS, LONGEST_NS)
     longest = np.where(s.lane_in_callback, np.minimum(longest, inside), longest)
     rounds = np.maximum(ROUNDS * s.lane_lock_wait_ns, SHORTEST_ROUNDS_NS)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import depot, pace, rest, timer
+from workers import pace, rest, timer
 from workers.params import Params
-from workers.state import NEVER, PEAKS, WATCHED, State
+from workers.state import PEAKS, WATCHED, State
 
 Figures = dict[str, np.ndarray]
 """WATCHED at a moment, shapes (n,)."""
@@ -51,9 +51,9 @@ def watch(s: State, p: Params) -> Steady | None:
 
 
 def extrapolate(s: State, p: Params, steady: Steady) -> None:
-    """Moves steady lanes to their horizons.
+    """Moves steady lanes to their horizons: counters grow on as since the last moment but one.
 
-    Counters grow on as since the last moment but one, and a list's surplus is trimmed.
+    Depots stay as they are: at rest none has a surplus, and one that is trimmed at a pace is refilled at it.
     """
     lanes, half, last = steady.lanes, steady.half, steady.last
     ahead_ns = np.maximum(p.horizon_ns[lanes] - last["now_ns"], 0.0)
@@ -64,9 +64,4 @@ def extrapolate(s: State, p: Params, steady: Steady) -> None:
         s.count[name][lanes] += grown[name]
     s.lane_nodes[np.where(p.dma32_first[lanes], 0, 1), lanes] += grown["nodes"]
     s.lane_in_callback[lanes] = False
-    runs = np.floor(ahead_ns / np.maximum(p.trim_period_ns[lanes], 1.0)) * (s.lane_work_due_ns[:, lanes] < NEVER)
-    trimmed = np.minimum(runs * p.trim_magazines[lanes], depot.surplus(s.lane_depot, p)[:, lanes])
-    pfns = s.lane_depot_pfns[..., lanes] * np.repeat(trimmed / np.maximum(s.lane_depot[:, lanes], 1.0), 2, axis=0)
-    s.lane_nodes[:, lanes] -= np.stack((pfns[0::2].sum(0), pfns[1::2].sum(0)))
-    s.lane_depot[:, lanes] -= trimmed
     s.lane_now_ns[lanes] = p.horizon_ns[lanes]

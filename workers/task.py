@@ -8,9 +8,6 @@ from workers import alike, cost, delicate, results, run
 from workers.events import run as events
 from workers.schema import Columns
 
-BASE_ROWS = 60
-SECONDS_PER_ROW = 4e-4
-
 
 def simulate(scenarios: Columns) -> Columns:
     """RESULT_COLUMNS of each scenario, arrays of shape (rows,), in the order given.
@@ -40,9 +37,9 @@ def count(scenarios: Columns) -> Columns:
 def estimate_seconds(scenarios: Columns) -> np.ndarray:
     """Run time of each scenario in a batch of a hundred and more, on one core, shape (rows,).
 
-    Measured on the default grid: the steps a scenario takes follow the time simulated, a step's cost its CPUs. A batch
-    of a few costs several times as much a scenario: numpy's cost per call is shared by the lanes. One that is delicate
-    from its start costs what its events do instead, and nothing where the run of another one in this table will do.
+    A batch of a few costs several times as much a scenario, as numpy's cost per call is shared by the lanes. A scenario
+    that is delicate from its start costs what its events do instead, and nothing where the run of another one in this
+    table will do.
     """
-    slices_s = cost.simulated_s(scenarios) * (BASE_ROWS + scenarios["active_cpus"]) * SECONDS_PER_ROW
+    slices_s = cost.simulated_s(scenarios) * cost.seconds_in_slices(scenarios)
     return np.where(delicate.followed(scenarios), delicate.expected_seconds(scenarios), slices_s)

@@ -8,7 +8,7 @@ one ended. Nobody gives way inside a lock but in a ring's, which may be held whi
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from heapq import heappop, heappushpop
+from heapq import heappop, heappush, heappushpop
 from math import ceil, inf
 from sys import maxsize
 from typing import Any
@@ -16,6 +16,9 @@ from typing import Any
 from workers.events.iova import Iovas
 
 NOBODY = -1
+
+LOOK = -1 << 30
+"""Entry of the heap of clocks that stands for who looks at the run."""
 
 Look = Callable[[float], float | None]
 """Sees a run at some of its moments; see ``Clocks.go``."""
@@ -61,35 +64,38 @@ class Clocks:
     def __init__(self, costs: Mapping[str, float]) -> None:
         self.local_ns, self.remote_ns = costs["lock_local_ns"], costs["lock_remote_ns"]
         self.handover_ns = costs["lock_handover_ns"]
-        self.heap: list[tuple[float, int]] = [(inf, NOBODY)]
-        """(clock, CPU) of all who have given way, and one that is never due."""
+        self.horizon_ns = 1e9 * costs["horizon_s"]
+        self.heap: list[tuple[float, int]] = [(self.horizon_ns, NOBODY)]
+        """(clock, CPU) of all who have given way, and the horizon, at which all do."""
         self.others: dict[int, Callable[[float], None]] = {}
         """What is due beside the CPUs, by its entry in the heap, which is below 0."""
         self.asked_ns = 0.0
         """When the CPU at work last let those with lower clocks go first."""
 
-    def go(self, tasks: Mapping[int, Steps], horizon_ns: float, look: Look | None = None) -> None:
+    def go(self, tasks: Mapping[int, Steps], look: Look | None = None) -> None:
         """Runs ``tasks``, by CPU, to the horizon, and the ``others`` as they are due.
 
-        ``look`` is called with the lowest clock, and says up to which clock it need not be called again; or None, and
-        the run ends there.
+        ``look`` is called with the lowest clock, at the start and then at the later moment that it asked for last; or
+        it says None, and the run ends there.
         """
-        heap = self.heap
+        heap, horizon_ns = self.heap, self.horizon_ns
         steps = {cpu: task.__next__ for cpu, task in tasks.items()}
-        next_look_ns = 0.0 if look else inf
+        if look:
+            heappush(heap, (0.0, LOOK))
         now, cpu = heappop(heap)
         while now < horizon_ns:
-            if look and now >= next_look_ns:
+            if cpu >= 0:
+                clock = steps[cpu]()
+                now, cpu = heappop(heap) if clock is None else heappushpop(heap, (clock, cpu))
+                continue
+            if look and cpu == LOOK:
                 again_ns = look(now)
                 if again_ns is None:
                     return
-                next_look_ns = again_ns
-            if cpu < 0:
+                heappush(heap, (again_ns, LOOK))
+            else:
                 self.others[cpu](now)
-                now, cpu = heappop(heap)
-                continue
-            clock = steps[cpu]()
-            now, cpu = heappop(heap) if clock is None else heappushpop(heap, (clock, cpu))
+            now, cpu = heappop(heap)
 
     def enter(self, lock: Lock, cpu: int, now: float) -> float:
         """spin_lock(): when ``cpu``, asking now, holds the lock."""

@@ -33,7 +33,7 @@ class Machine:
         self.queue = FlushQueue(scenario, self.domain, self.in_flight)
         self.unmaps = Unmaps(scenario, self.queue)
         self.maps = Maps(scenario, self.queue)
-        self.horizon_ns, self.period_ns = 1e9 * scenario["horizon_s"], 1e3 * scenario["burst_period_us"]
+        self.horizon_ns, self.period_ns = self.clocks.horizon_ns, 1e3 * scenario["burst_period_us"]
         spread_ns = ALIGNED_SPREAD_NS if scenario["phase"] == "aligned" else self.period_ns
         self.first_ns = [phase * spread_ns for phase in phases]
 
@@ -43,7 +43,7 @@ class Machine:
         for cpu, first_ns in enumerate(self.first_ns):
             heappush(self.clocks.heap, (first_ns, cpu))
         tasks = {cpu: self._cpu(cpu, first_ns) for cpu, first_ns in enumerate(self.first_ns)}
-        self.clocks.go(tasks, self.horizon_ns, look)
+        self.clocks.go(tasks, look)
 
     def fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""

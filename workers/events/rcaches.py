@@ -192,7 +192,7 @@ class Rcaches:
     def _depot_work(self, rcache: Rcache, now: float) -> None:
         """iova_depot_work_func(): frees the newest surplus magazines and runs again, or stops."""
         rcache.work_due_ns = inf
-        now = self.clocks.enter(rcache.lock, WORKER, now)
+        now = rcache.lock.free_ns = self.clocks.enter(rcache.lock, WORKER, now)
         surplus = min(len(rcache.depot) - self.trim_threshold, self.trim_magazines)
         for _ in range(surplus):
             self._depot_changed(rcache, -1)

@@ -31,7 +31,6 @@ class Line:
         self.to_next_ns = 2 * scenario["iova_slab_ns"] + self.clocks.local_ns + cached_map_ns
         """From a refusal to the CPU's next attempt."""
         self.pages = domain.rcache_of[0].pages if domain.rcache_of[0] else 0
-        self.horizon_ns = 1e9 * scenario["horizon_s"]
         self.clocks.others[REFUSALS] = self._serve
         self.waiting: list[tuple[float, int, int]] = [(inf, NOBODY, 0)]
         """A heap of (clock at which it asks for the lock, CPU, attempts left), and one that is never due."""
@@ -58,7 +57,7 @@ class Line:
             while waiting[0][0] < inf:
                 self._leave(*heappop(waiting))
             return
-        self._refuse_until(min(heap[0], (self.horizon_ns, NOBODY)))
+        self._refuse_until(heap[0])
         if waiting[0][0] < inf:  # a CPU with a lower number is due as well if nobody was served: it comes first
             heappush(heap, (waiting[0][0] if waiting[0][0] > first_ns else nextafter(now, inf), REFUSALS))
 

@@ -208,7 +208,7 @@ class VirtualTime:
 
     def timer_due(self, cpu: int) -> bool:
         """Whether ``cpu`` must run the flush timer now."""
-        return self.timer_cpu == cpu and int(self.clock[cpu] / self.tick_ns) >= self.timer_expires
+        return self.timer_cpu == cpu and self.clock[cpu] >= self.timer_expires * self.tick_ns
 
     def schedule_work(self, size_bin: int, cpu: int) -> None:
         """schedule_delayed_work(): wakes the worker, who sleeps until the first work is due."""
