@@ -3,14 +3,15 @@
 Slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
 get it decides: oversize IOVAs go to the tree one by one, bursts that begin together queue up for it, and a callback
 near the re-arm period chains or does not. Nor are they right where a CPU has several bursts within one, or where an
-array fills up now and then: whether a magazine comes before the room for it is a matter of order, too.
+array fills up or a list is trimmed now and then: whether a magazine comes before the room for it, or is there when the
+depot's work looks, is a matter of order, too.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from workers import alike, cost, policy, slices, timer
+from workers import alike, cost, policy, rest, slices, timer
 from workers.jiffies import rearm_period_ms
 from workers.mixes import mean_slot_pages, of_mixes, some_bypass
 from workers.params import Params
@@ -56,13 +57,15 @@ def affordable(scenarios: Columns) -> np.ndarray:
 
 def from_the_start(scenarios: Columns) -> np.ndarray:
     """Scenarios (rows,) whose IOVAs bypass the rcache, whose CPUs unmap at the same time, whose bursts come closer than
-    a slice is long, whose timer will work long, whose array may fill up, or whose requests keep the lock busy."""
+    a slice is long, whose timer will work long, whose array may fill up or list be trimmed, or whose requests keep the
+    lock busy."""
     close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
     load = cost.expected_load(scenarios)
     long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
     full = load.depot >= MAY_FILL_UP * policy.capacity(scenarios)
+    trimmed = policy.trims(scenarios) & (load.depot >= rest.NEARLY * scenarios["trim_threshold"])
     bypass = some_bypass(scenarios["iova_pages"])
-    return bypass | (scenarios["phase"] == "aligned") | close | long | full | (load.busy >= BUSY)
+    return bypass | (scenarios["phase"] == "aligned") | close | long | full | trimmed | (load.busy >= BUSY)
 
 
 def found(s: State, p: Params) -> np.ndarray:

@@ -78,7 +78,7 @@ def drain(s: State, p: Params, length_ns: np.ndarray) -> np.ndarray:
     lanes = np.flatnonzero(s.lane_in_callback)
     if not len(lanes):
         return length_ns
-    view = _view(s, p, lanes)
+    view = _left_to_it(s, p, lanes, _view(s, p, lanes))
     n = np.arange(len(lanes))
     budget = length_ns[lanes] + s.lane_timer_credit_ns[lanes]
     done_ns, entry_ns, requests = _visits(s, p, lanes, view)
@@ -139,6 +139,18 @@ def _view(s: State, p: Params, lanes: np.ndarray) -> Drain:
     local, remote = p.cost["lock_local_ns"][lanes][:, None], p.cost["lock_remote_ns"][lanes][:, None]
     lock_ns = np.where(s.row_ring_holder[rows] == host, local, remote)
     return Drain(rows, exists, entries * ~big, entries * big, lock_ns)
+
+
+def _left_to_it(s: State, p: Params, lanes: np.ndarray, view: Drain) -> Drain:
+    """The view without what CPUs free themselves: those whose burst comes before the callback gets to them."""
+    may_come = ~s.row_busy[view.rows] & (view.rows != s.lane_timer_row[lanes][:, None])
+    may_come[:, 0] = False  # it may be in this ring already
+    next_ns, left = s.row_next_ns[view.rows] - s.lane_now_ns[lanes][:, None], view
+    for _ in range(2):  # what it does not find does not take it any time
+        ended_ns = _visits(s, p, lanes, left)[0]
+        stay = ~may_come | (next_ns >= np.concatenate((np.zeros_like(ended_ns[:, :1]), ended_ns[:, :-1]), axis=1))
+        left = view._replace(entries=view.entries * stay, oversize=view.oversize * stay)
+    return left
 
 
 def _idle_rings_ns(s: State, p: Params, lanes: np.ndarray) -> np.ndarray:

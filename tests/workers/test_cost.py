@@ -38,6 +38,15 @@ def test_what_an_array_has_no_room_for_is_mapped_from_the_tree(change, within):
     assert load.overflow == pytest.approx(found["rbtree_erases"], rel=within)
 
 
+def test_slices_of_microseconds_cost_what_they_take():
+    """A batch shares the cost of a step, but not of the many more that one lane takes."""
+    rows = [LOAD, LOAD | {"unmap_burst": 5, "in_flight": 11, "burst_period_us": 1.2}]
+    usual_s, tiny_s = cost.seconds_in_slices(table(rows))
+    assert usual_s == pytest.approx((cost.BASE_ROWS + 64) * cost.SECONDS_PER_ROW)
+    steps = 1e9 / (2 * 5 * (250 + 250 + 3 * 15 + 8))
+    assert tiny_s - usual_s == pytest.approx((steps - cost.STEPS_TOGETHER) * cost.SECONDS_PER_LONE_STEP, rel=1e-6)
+
+
 def test_a_list_and_a_strict_iommu_overflow_nowhere():
     rows = [ALIGNED | {"policy": "list"}, ALIGNED | {"strict": True}]
     load = cost.expected_load(table(rows))

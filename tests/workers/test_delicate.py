@@ -35,10 +35,12 @@ def settled_by_events(row: dict) -> bool:
         (CALM | {"iova_pages": "64"}, True, True),
         (CALM | {"iova_pages": "1:0.99,33:0.01"}, True, True),
         (CALM | {"phase": "aligned"}, True, True),
-        (CALM | {"policy": "list", "burst_period_us": 999.0}, True, True),
-        (CALM | {"policy": "list", "burst_period_us": 1000.0}, False, False),
+        (CALM | {"policy": "list", "cpus": 64, "burst_period_us": 999.0}, True, True),
+        (CALM | {"policy": "list", "cpus": 64, "burst_period_us": 1000.0}, False, False),
         (NEAR | {"policy": "list"}, True, True),
-        (NEAR | {"policy": "list", "fq_entry_remote_ns": 60.0}, False, False),
+        (NEAR | {"policy": "list", "fq_entry_remote_ns": 60.0}, False, False),  # 48 magazines, 64 stay in the depot
+        (NEAR | {"policy": "list", "fq_entry_remote_ns": 60.0, "unmap_burst": 52}, True, True),  # 52 of 64: is trimmed
+        (NEAR | {"policy": "list_untrimmed", "fq_entry_remote_ns": 60.0, "unmap_burst": 52}, False, False),
         (NEAR | {"fq_entry_remote_ns": 60.0}, True, True),  # 48 magazines a callback, 32 have room
         (NEAR | {"fq_entry_remote_ns": 60.0, "policy": "array_128mags", "unmap_burst": 16}, False, False),
         (NEAR | {"fq_entry_remote_ns": 60.0, "unmap_burst": 6}, False, False),  # as many magazines: 0.19 of an array
@@ -71,7 +73,8 @@ def test_a_callback_that_was_not_foreseen_is_found(monkeypatch):
         ({"cpus": 256, "fq_entry_remote_ns": 500.0, "policy": "list"}, True),
         ({"cpus": 256, "fq_entry_remote_ns": 60.0, "policy": "list"}, False),
         (MANY | {"policy": "array"}, True),
-        (MANY | {"policy": "list"}, False),
+        (MANY | {"policy": "list"}, True),  # 160 magazines a callback, 128 stay in the depot
+        (MANY | {"policy": "list_untrimmed"}, False),
     ],
 )
 def test_who_is_delicate_is_mostly_known_before(change, expected):

@@ -15,6 +15,7 @@ ROWS = [
     USUAL | {"cpus": 16, "iova_pages": "1,8", "seed": 7},
     USUAL | {"cpus": 9, "iova_pages": "1:0.7,32:0.2,64:0.1", "in_flight": 11, "seed": 2**63 - 1},
     USUAL | {"cpus": 33, "phase": "aligned", "seed": 0},
+    USUAL | {"cpus": 12, "iova_pages": "3,4", "seed": 5},  # both are mapped as 4 pages, and drawn all the same
 ]
 
 

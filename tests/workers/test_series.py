@@ -10,6 +10,11 @@ from workers.series import SERIES, time_series
 from workers.task import simulate
 
 
+def test_a_cpu_that_never_sleeps_is_sampled_as_often_as_any():
+    load = {"cpus": 1, "unmap_burst": 1000, "burst_period_us": 10.0, "in_flight": 1000, "horizon_s": 0.02}
+    assert time_series(table([load]))["time_ms"] == pytest.approx(np.arange(21.0))
+
+
 @pytest.mark.parametrize(
     "change", [{}, {"policy": "list", "unmap_burst": 192}, {"cpus": 32, "iova_pages": "64", "burst_period_us": 4000}]
 )

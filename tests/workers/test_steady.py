@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.in_slices import count
 from tests.workers.scenarios import table
-from workers import results, run
+from workers import params, results, run, steady
+from workers.state import WATCHED, initial
 
 CALM = {"cpus": 16, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight": 128, "horizon_s": 6.0}
 ROWS = [
@@ -70,6 +71,19 @@ def test_an_array_beside_a_nearly_full_32_bit_space_is_simulated_to_the_end():
     rows = [FULL, FULL | {"policy": "list"}, FULL | {"dma32_first": False}, FULL | {"in_flight": 2_000}]
     simulated_ms = count(table(rows))["simulated_ms"]
     assert simulated_ms == pytest.approx([1_200, 1_024, 512, 512], abs=1)
+
+
+def test_a_lane_found_steady_inside_a_callback_is_not_in_it_at_its_horizon():
+    scenario = table([CALM])
+    p = params.from_columns(scenario)
+    s = initial(p)
+    s.lane_now_ns[:], s.lane_in_callback[:], s.lane_softirq_start_ns[:] = 2e9, True, 2e9 - 1e5
+    half, last = ({name: np.array([count]) for name in WATCHED} for count in (1e3, 2e3))
+    half["now_ns"], last["now_ns"] = np.array([1e9]), np.array([2e9])
+    steady.extrapolate(s, p, steady.Steady(np.array([0]), np.array([True]), half, last))
+    assert not s.lane_in_callback.any()
+    assert s.lane_now_ns.tolist() == [6e9]
+    assert s.count["ops"].tolist() == [4_000.0]
 
 
 def test_a_batch_is_filled_up(monkeypatch):

@@ -53,6 +53,22 @@ def test_no_unmap_or_strict_mode_arms_nothing():
     assert armed(1e6, 250, strict=True)[0].lane_timer_due_ns[0] == NEVER
 
 
+def test_rings_whose_cpus_come_first_are_left_to_them():
+    """Four rings of 10 entries, 100 ns each and for the lock: the callback comes to the second ring after 1.1 us,
+    to the third after 1.2 us, as CPU 1 was there at 1 us, and to the last after 2.3 us. CPU 3 is there at 2.2 us."""
+    costs = {"fq_entry_remote_ns": 85.0, "lock_local_ns": 15.0, "lock_remote_ns": 100.0, "magazine_slab_ns": 0.0}
+    p = params.from_columns(table([USUAL | costs]))
+    s = initial(p)
+    s.lane_in_callback[0], s.lane_timer_row[0] = True, 0
+    s.lane_ring_pos[0] = 0
+    s.row_ring_old[0] = 10.0
+    s.row_next_ns[:] = [0.0, 1_000.0, 9_000.0, 2_200.0]
+    spent = timer.drain(s, p, np.array([1e6]))
+    assert s.row_ring_old[0].tolist() == [0.0, 10.0, 0.0, 10.0]
+    assert s.count["drained_by_timer"].tolist() == [20.0]
+    assert spent[0] == pytest.approx(2_400.0)
+
+
 def test_armed_during_its_callback_it_stays_on_its_cpu():
     s, p = armed(1e6, 250)
     s.lane_now_ns[:] = s.lane_timer_due_ns

@@ -124,4 +124,9 @@ class FlushQueue:
             self.leave_ring(ring, now)
             self.counted.irqs_were_off(now - asked)
         idle_ns = self.clocks.local_ns if self.last_timer_cpu == cpu else self.clocks.remote_ns
-        return now + self.idle * idle_ns
+        if self.idle:
+            now += (self.idle - 1) * idle_ns  # asks for the last of them: who queues until then leaves the timer here
+            if self.clocks.heap[0][0] < now:
+                yield now
+            now += idle_ns
+        return now

@@ -49,6 +49,13 @@ def test_a_run_repeats_itself():
     assert machine(**BUSY, iova_pages="1,8").run() == machine(**BUSY, iova_pages="1,8").run()
 
 
+@pytest.mark.parametrize("hz", [48, 333, 750, 864])
+def test_a_timer_is_due_at_its_tick_where_ticks_are_no_whole_ns(hz):
+    """The tick as a product may be less than that number of ticks when divided again: the CPU would never go on."""
+    counted = machine(**BUSY | {"horizon_s": 0.5}, hz=hz).run()
+    assert counted["callback_count"] >= 0.5 / (np.ceil(hz / 100) + 1) * hz - 3
+
+
 def test_strict_flushes_each_unmap_and_arms_no_timer():
     counted = machine(**BUSY, strict=True).run()
     assert counted["callback_count"] == counted["iovas_drained_by_timer"] == counted["iovas_drained_locally"] == 0
