@@ -1,7 +1,7 @@
 """Scenarios that are the same run under several depots: each such run is made once.
 
-Before a run that is known where every IOVA is oversize, as the rcache then plays no part. After one, it is where no
-magazine was refused: any larger depot with magazines of the same size would have done the same.
+If every IOVA is oversize, the rcache plays no part, and this is known before the run. Otherwise it is known afterwards:
+a run that refused no magazine is also the run of every larger depot with magazines of that size.
 """
 
 from __future__ import annotations

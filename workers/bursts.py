@@ -1,6 +1,6 @@
 """The workload: bursts of unmaps, then as many maps, on every active CPU.
 
-Rules: the reference note, section 3. A burst that is late moves the CPU's phase for good.
+Rules: docs/virtual-time.md. A burst that is late moves the CPU's phase for good.
 """
 
 from __future__ import annotations

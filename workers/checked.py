@@ -3,9 +3,9 @@
 The range is that of the compared scenarios, column by column, its ends rounded inwards; in no part of it did less than
 90 % of the classes agree (docs/agreement.md). Above 680 CPUs or 100,000 unmaps/s a CPU those compared were followed
 event by event, so others there count as unchecked, as do those that are delicate from their start but too dear to
-follow. Costs that the reference machine cannot vary count as compared up to twice or half their default. Of depots
-arrays of 32 magazines, 128, or one a CPU were compared, so those in between count, and lists that nothing trims or one
-magazine each 100 ms. All this is about how the model runs a scenario; the twin's rows say the same of it.
+follow. Costs that the reference machine cannot vary count as compared up to twice or half their default. Depots
+compared were arrays of 32, of 128 and of one magazine per CPU (sizes in between count), and lists that are not trimmed
+or by one magazine each 100 ms. All this is about how the model runs a scenario; the twin's rows say the same of it.
 """
 
 from __future__ import annotations

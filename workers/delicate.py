@@ -79,8 +79,8 @@ def followed(scenarios: Columns) -> np.ndarray:
 
 
 def expected_seconds(scenarios: Columns) -> np.ndarray:
-    """What the events of each scenario will cost on one core, before it ran; shape (rows,); 0 where slices do, also for
-    the few that turn out delicate later, and where another one's run will do. ``scenarios``: with depot columns."""
+    """Predicted seconds of one core to follow each scenario event by event, shape (rows,); ``scenarios``: with depot
+    columns. 0 if it runs in slices or shares another row's run; those that turn out delicate later are not known."""
     whole = cost.fill_seconds(scenarios) + cost.simulated_s(scenarios) * cost.seconds(scenarios)
     own = expected_runs(scenarios) == np.arange(len(whole))
     return np.where(followed(scenarios) & own, whole, 0.0)

@@ -29,7 +29,8 @@ ENDS_PER_S = np.logspace(-4, 3, 351)
 class Hazard(NamedTuple):
     """Shapes (rows,): expected soft lockups an hour with the ends of its 90 % interval, and the probability of one.
 
-    After few stays the mean hangs on a small chance of very long ones: then it is the interval's upper end.
+    After few stays a small chance of very long ones dominates the mean, which may then exceed the upper quantile: the
+    interval's upper end is raised to it.
     """
 
     per_hour: np.ndarray

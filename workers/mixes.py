@@ -47,5 +47,5 @@ def some_bypass(iova_pages: np.ndarray) -> np.ndarray:
 
 
 def all_bypass(iova_pages: np.ndarray) -> np.ndarray:
-    """Whether every IOVA of each row's mix does (``some_bypass``); shape (rows,)."""
+    """Whether every IOVA of each row's mix is too large for the rcache; shape (rows,)."""
     return of_mixes(iova_pages, lambda mix: mix[0][0]) > RCACHE_MAX_PAGES

@@ -1,8 +1,7 @@
 """From what a run counted to the result columns: verdict, memory by part, reclaim time.
 
-Shared by the vectorized model and the scalar twin. Sizes are those of the reference
-note (kernel.md, section 6): a struct iova takes a 64-byte slab object, each CPU holds
-``loaded`` and ``prev`` for six bins.
+Shared by the vectorized model and the scalar twin. Source of sizes: include/linux/iova.h and mm/slab_common.c, a struct
+iova takes a 64-byte slab object; drivers/iommu/iova.c, each CPU holds ``loaded`` and ``prev`` of six bins.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def full_magazine_bytes(depot: Mapping[str, Any]) -> int:
 
 
 def verdict(residency_ms: np.ndarray, lockup_probability: np.ndarray, hz: np.ndarray) -> np.ndarray:
-    """'soft_lockup', 'chained' or 'ok' for each row (kernel.md, section 6).
+    """'soft_lockup', 'chained' or 'ok' for each row.
 
     ``residency_ms``: longest stay; ``lockup_probability``: that of a soft lockup over the exposure. Shapes (rows,).
     """

@@ -2,7 +2,7 @@
 
 This is the one place that names them; the farm, the model and the scalar twin import
 it. A table of scenarios is a dict of equally long 1-d numpy arrays, one entry a row.
-Names are those of the project's reference note (kernel.md, sections 4 to 6).
+docs/columns.md is made from it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rbtree of each lane under iova_rbtree_lock: magazines and IOVAs freed, IOVAs found, and what it costs.
 
 Source: drivers/iommu/iova.c, alloc_iova(), __alloc_and_insert_iova_range(), iova_magazine_free_pfns(),
-free_iova(). Costs are those of the reference note, section 4. The closure for walk lengths is workers.rbtree.
+free_iova(). Costs are those of docs/virtual-time.md. The closure for walk lengths is workers.rbtree.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """CPUs with clocks of their own, and the locks they share.
 
-The CPU with the lowest clock goes on, and gives way before it asks for a lock that others may want (kernel.md,
-section 3). A lock serves in the order of the clocks, so a request is served as it is made: it begins where the last
-one ended. Nobody gives way inside a lock but in a ring's, which may be held while waiting for a depot's or the tree's.
+The CPU with the lowest clock goes on, and gives way before it asks for a lock that others may want (see
+docs/virtual-time.md). A lock serves in the order of the clocks, so a request is served as it is made: it begins where
+the last one ended. Nobody gives way inside a lock but in a ring's, which may be held while waiting for a depot's or the
+tree's.
 """
 
 from __future__ import annotations

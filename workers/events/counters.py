@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Counters:
-    """Times in ns; kernel.md, section 6, under other names."""
+    """Times in ns; the result columns (docs/columns.md) under other names."""
 
     ops: int = 0
     flushes: int = 0

@@ -1,8 +1,8 @@
 """The tree of a domain under iova_rbtree_lock: what is found and freed there, and how long it takes.
 
 Source: drivers/iommu/iova.c (5.15), alloc_iova(), free_iova(), iova_magazine_free_pfns(). Who asks for the lock has
-given way to those with lower clocks before, but for the depot's work from its second magazine on, so it is served as it
-asks.
+given way to those with lower clocks before, so a request is served at once; the exception is the depot's work from its
+second magazine on.
 """
 
 from __future__ import annotations

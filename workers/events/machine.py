@@ -1,6 +1,6 @@
 """One scenario in virtual time: its parts, and the workload of every CPU.
 
-The rules are those of the reference machine (kernel.md, section 3). What a CPU does without touching what others share
+The rules are those of the reference machine (docs/virtual-time.md). What a CPU does without touching what others share
 is one event: a burst's unmaps up to a full ring, a run of maps from its magazines.
 """
 

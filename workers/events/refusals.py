@@ -1,4 +1,4 @@
-"""Rows of first attempts that a space full below 4 GiB refuses, of all CPUs at once.
+"""Runs of first attempts that are refused below 4 GiB, as it is full, served for all CPUs in one loop.
 
 Source: drivers/iommu/iova.c (5.15), __alloc_and_insert_iova_range() above max32_alloc_size; drivers/iommu/dma-iommu.c,
 iommu_dma_alloc_iova(). A CPU whose ``loaded`` is poisoned gets iova_rbtree_lock, is refused, and takes an IOVA above

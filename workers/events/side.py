@@ -14,8 +14,8 @@ LARGEST_CHUNK = 1024
 
 
 class Chunk:
-    """Neighbours in ascending order; ``fits``: how many of the size classes, in ascending order, fit below each. What
-    a larger one fits into, aligned to more, a smaller one does too."""
+    """Neighbours in ascending order; ``fits``: how many of the size classes, the smallest first, fit below each. Where
+    one fits, all smaller ones do."""
 
     __slots__ = ("fits", "iovas")
 

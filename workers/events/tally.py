@@ -78,8 +78,8 @@ def carried_on(half: Tally, now: Tally, horizon_ns: float, resting: bool) -> Tal
 
 
 def columns(t: Tally, cpus: int, trim_threshold: float) -> dict[str, Any]:
-    """The counters of kernel.md, section 6. ``trim_threshold``: magazines a bin keeps, of the policy this is asked for,
-    which need not be the machine's own."""
+    """What ``workers.results.finish`` needs. ``trim_threshold``: magazines a bin keeps, by the policy that is
+    asked for, which need not be the machine's own."""
     c = t.counted
     return softirq_columns(c.callbacks_ns, t.callback_ns, c.stay_max_ns, t.stay_ns) | {
         "long_stays": c.long_stays,

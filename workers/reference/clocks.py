@@ -1,6 +1,6 @@
 """Virtual time: every CPU has its own clock, and the order of events is that of the clocks.
 
-The rules are those of the reference machine (kernel.md, section 3). A CPU that has to wait, or finds a
+The rules are those of the reference machine (docs/virtual-time.md). A CPU that has to wait, or finds a
 lower clock when it must give way, goes to a lock's queue or the heap and yields; the CPU with the
 lowest clock goes on. Ties are settled by the binary heap, so the order is a rule, not an accident.
 """

@@ -185,7 +185,7 @@ class Machine:
             self.long_stays_ns += clock[cpu] - since
 
     def _counted(self, now_ns: float) -> dict[str, Any]:
-        """The row of counters at ``now_ns``. Section 6 of kernel.md."""
+        """The row of counters at ``now_ns``, for ``workers.results.finish``."""
         engine, domain = self.engine, self.domain
         durations = [duration for _, duration in self.callbacks]
         unfinished_ns = now_ns - self.callback_since if self.callback_since >= 0 else 0.0

@@ -21,7 +21,7 @@ def depots() -> dict[str, dict[str, object]]:
 
 
 def test_what_a_depot_keeps_for_good(depots: dict[str, dict[str, object]]) -> None:
-    each, each_127 = 2048 + 128 * 64, 1024 + 127 * 64  # kernel.md, section 6: 10,240 and 9,152 bytes
+    each, each_127 = 2048 + 128 * 64, 1024 + 127 * 64  # 10,240 and 9,152 bytes
     assert keeps("array", depots["array"], 512) == Keeps(32, 32 * each)
     assert keeps("array_cpus", depots["array_cpus"], 512) == Keeps(512, 512 * each)
     assert keeps("list", depots["list"], 512) == Keeps(512, 512 * each)
