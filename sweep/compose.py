@@ -88,7 +88,7 @@ def compose(argv: list[str]) -> Composed | None:
         if stop.code:
             last = said.getvalue().strip().splitlines()[-1]
             raise ScenarioError(flat(last.removeprefix("sweep: error: "))) from None
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         if not isinstance(error, ScenarioError):
             for where, file, allowed in _asked_for(argv):
                 _values(where, file, allowed)  # says what is wrong with it, and its name, which Hydra does not
@@ -130,11 +130,14 @@ def _with_grid(argv: list[str]) -> list[str]:
     argv = ["+" + a if re.match(r"grid=", a) else a for a in argv]
     argv = [re.sub(r"^~(grid\.\w+)(=.*)?$", r"\1=null", a) for a in argv]
     # Hydra merges {start, stop, ...} into what an axis holds and refuses to where that is a list: so empty it first.
-    list_or_spec = re.compile(r"\+*(grid\.(?!points=)\w+)=[{\[]")
+    list_or_spec = re.compile(r"\+*(grid\.(?!points=|name=)\w+)=[{\[]")
     emptied = {a: f"{axis[1]}=null" for a in argv if (axis := list_or_spec.match(a))}
     argv = [b for a in argv for b in ([emptied[a], a.lstrip("+")] if a in emptied else [a])]
-    named = any(re.match(r"\+grid=|points=(?!null$).", a) for a in argv)
-    return argv if named else [*argv, "+grid=small"]
+    if any(re.match(r"\+grid=|points=(?!null$).", a) for a in argv):
+        return argv
+    # Flags take what follows them, and Hydra wants all overrides in one place: so before the first one, else in front.
+    first = next((place for place, a in enumerate(argv) if re.match(r"[+~]*\w[\w.@]*=", a)), 0)
+    return [*argv[:first], "+grid=small", *argv[first:]]
 
 
 def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> None:
@@ -235,6 +238,8 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
         values = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{where}: is no UTF-8 text ({error.reason} at byte {error.start})") from None
+    except RecursionError:
+        raise ScenarioError(f"{where}: holds a value that contains itself or is nested too deeply") from None
     except (yaml.YAMLError, OmegaConfBaseException, OSError) as error:
         raise ScenarioError(f"{where}: cannot be read as YAML ({flat(str(error))})") from None
     if not isinstance(values, dict):
