@@ -32,13 +32,16 @@ from omegaconf.errors import OmegaConfBaseException
 from sweep.axes import COLUMNS, NAMED
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from sweep.hydra_errors import TABLES, flat, sentence, unknown
-from workers.policy import POLICY_KEYS
+from workers.policy import POLICY_COLUMNS, POLICY_KEYS
 from workers.schema import ScenarioError, check_value
 
 ConfigStore.instance().store(name="schema", node=SweepConfig)
 
 GROUPS = {"depot": POLICY_KEYS, "host": COST_NAMES, "workload": (*LOAD_NAMES, RATE)}
 """Groups whose files a grid names, and the keys of such a file (beside ``sources``)."""
+
+_CHECKED = COLUMNS | POLICY_COLUMNS
+"""What their values are checked by."""
 
 CHOSEN = ("grid", "cluster")
 """Groups that only the command line names."""
@@ -247,9 +250,9 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
     for key, value in ((str(key), value) for key, value in values.items()):
         if allowed and key not in (*allowed, "sources"):
             raise ScenarioError(f"{where}: {key} is unknown; allowed are {', '.join(allowed)}")
-        if key in COLUMNS and key in allowed and value is not None and not str(value).startswith("${"):
+        if key in _CHECKED and key in allowed and value is not None and not str(value).startswith("${"):
             try:
-                check_value(COLUMNS[key], value)
+                check_value(_CHECKED[key], value)
             except ScenarioError as error:
                 raise ScenarioError(f"{where}: {error}") from None
     return {str(key): value for key, value in values.items() if value is not None and key != "sources"}

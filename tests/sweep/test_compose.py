@@ -135,6 +135,16 @@ def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
     assert "box" in other.library.host
 
 
+@pytest.mark.parametrize("key", ["depot_capacity", "trim_threshold_per_cpu", "magazine_pfns"])
+def test_a_bad_depot_of_ones_own(tmp_path: Path, key: str) -> None:
+    (tmp_path / "depot").mkdir()
+    good = (Path(__file__).parents[2] / "conf/depot/array.yaml").read_text()
+    (tmp_path / "depot" / "mine.yaml").write_text(re.sub(f"^{key}: .*", f"{key}: -1", good, flags=re.MULTILINE))
+    by_the_grid = composed("--config-dir", str(tmp_path), "grid.policy=[mine]")
+    with pytest.raises(ScenarioError, match=f"depot/mine.yaml: {key}: -1 was given; allowed is a whole number from"):
+        plan_of(by_the_grid.config, by_the_grid.library)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
