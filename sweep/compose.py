@@ -32,13 +32,16 @@ from omegaconf.errors import OmegaConfBaseException
 from sweep.axes import COLUMNS, NAMED
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from sweep.hydra_errors import TABLES, flat, sentence, unknown
-from workers.policy import POLICY_KEYS
+from workers.policy import POLICY_COLUMNS, POLICY_KEYS
 from workers.schema import ScenarioError, check_value
 
 ConfigStore.instance().store(name="schema", node=SweepConfig)
 
 GROUPS = {"depot": POLICY_KEYS, "host": COST_NAMES, "workload": (*LOAD_NAMES, RATE)}
 """Groups whose files a grid names, and the keys of such a file (beside ``sources``)."""
+
+_CHECKED = COLUMNS | POLICY_COLUMNS
+"""What their values are checked by."""
 
 CHOSEN = ("grid", "cluster")
 """Groups that only the command line names."""
@@ -88,7 +91,7 @@ def compose(argv: list[str]) -> Composed | None:
         if stop.code:
             last = said.getvalue().strip().splitlines()[-1]
             raise ScenarioError(flat(last.removeprefix("sweep: error: "))) from None
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         if not isinstance(error, ScenarioError):
             for where, file, allowed in _asked_for(argv):
                 _values(where, file, allowed)  # says what is wrong with it, and its name, which Hydra does not
@@ -130,11 +133,14 @@ def _with_grid(argv: list[str]) -> list[str]:
     argv = ["+" + a if re.match(r"grid=", a) else a for a in argv]
     argv = [re.sub(r"^~(grid\.\w+)(=.*)?$", r"\1=null", a) for a in argv]
     # Hydra merges {start, stop, ...} into what an axis holds and refuses to where that is a list: so empty it first.
-    list_or_spec = re.compile(r"\+*(grid\.(?!points=)\w+)=[{\[]")
+    list_or_spec = re.compile(r"\+*(grid\.(?!points=|name=)\w+)=[{\[]")
     emptied = {a: f"{axis[1]}=null" for a in argv if (axis := list_or_spec.match(a))}
     argv = [b for a in argv for b in ([emptied[a], a.lstrip("+")] if a in emptied else [a])]
-    named = any(re.match(r"\+grid=|points=(?!null$).", a) for a in argv)
-    return argv if named else [*argv, "+grid=small"]
+    if any(re.match(r"\+grid=|points=(?!null$).", a) for a in argv):
+        return argv
+    # Flags take what follows them, and Hydra wants all overrides in one place: so before the first one, else in front.
+    first = next((place for place, a in enumerate(argv) if re.match(r"[+~]*\w[\w.@]*=", a)), 0)
+    return [*argv[:first], "+grid=small", *argv[first:]]
 
 
 def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> None:
@@ -235,6 +241,8 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
         values = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{where}: is no UTF-8 text ({error.reason} at byte {error.start})") from None
+    except RecursionError:
+        raise ScenarioError(f"{where}: holds a value that contains itself or is nested too deeply") from None
     except (yaml.YAMLError, OmegaConfBaseException, OSError) as error:
         raise ScenarioError(f"{where}: cannot be read as YAML ({flat(str(error))})") from None
     if not isinstance(values, dict):
@@ -242,9 +250,9 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
     for key, value in ((str(key), value) for key, value in values.items()):
         if allowed and key not in (*allowed, "sources"):
             raise ScenarioError(f"{where}: {key} is unknown; allowed are {', '.join(allowed)}")
-        if key in COLUMNS and key in allowed and value is not None and not str(value).startswith("${"):
+        if key in _CHECKED and key in allowed and value is not None and not str(value).startswith("${"):
             try:
-                check_value(COLUMNS[key], value)
+                check_value(_CHECKED[key], value)
             except ScenarioError as error:
                 raise ScenarioError(f"{where}: {error}") from None
     return {str(key): value for key, value in values.items() if value is not None and key != "sources"}

@@ -156,7 +156,8 @@ def _doubts(view: View, labels: dict[str, str]) -> list[str]:
         said.append(f"achieved at the safe rate: {', '.join(named[:2])}{more}")
     if unchecked:
         ran = every - none - implied
-        said.append(f"{unchecked:,} of {ran:,} run are outside the range in which the model was checked: trust less")
+        are = "is" if unchecked == 1 else "are"
+        said.append(f"{unchecked:,} of {ran:,} run {are} outside the range in which the model was checked: trust less")
     return said
 
 

@@ -15,7 +15,7 @@ from sweep.store import write_chunk
 from sweep.store.chunk import table
 from sweep.store.keys import to_hex
 from workers import MODEL_VERSION
-from workers.schema import Columns
+from workers.schema import LOCKED, Columns
 
 Simulate = Callable[[Columns], Columns]
 """The model: scenario and depot columns of shape (rows,) to RESULT_COLUMNS of shape (rows,)."""
@@ -114,5 +114,5 @@ def _commit(
 ) -> Reference:
     name = write_chunk(task.storage, MODEL_VERSION, table(task.keys, results, done, errors))
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    lockups = int((results["verdict"] == "soft_lockup").sum()) if results else 0
+    lockups = int((results["verdict"] == LOCKED).sum()) if results else 0
     return Reference(name, len(task), len(errors), lockups, model_s, started, time.time(), peak_mib, factor)

@@ -40,12 +40,35 @@ def _read(path: Path) -> pl.DataFrame:
             raise ScenarioError(f"points: {path} was given; there is no such file")
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False)
-        _check_header(path)
-        table = pl.read_csv(path, infer_schema=False, glob=False)  # texts, so that an id "007" stays "007"
-        return table.filter(~pl.all_horizontal(pl.all().is_null()))  # an empty line is no scenario
+        return _read_csv(path)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError, csv.Error) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ScenarioError(f"points: {path} cannot be read as CSV or Parquet ({first_line})") from None
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    _check_header(path)
+    try:
+        table = pl.read_csv(path, infer_schema=False, glob=False)  # texts, so that an id "007" stays "007"
+    except pl.exceptions.ComputeError:
+        _refuse_long_rows(path)  # says which, where it is that
+        raise
+    return table.filter(~pl.all_horizontal(pl.all().is_null()))  # an empty line is no scenario
+
+
+def _refuse_long_rows(path: Path) -> None:
+    """Raises ScenarioError for the first row of more cells than the header has; empty lines do not count."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = (line for line in csv.reader(file) if any(line))
+        columns = len(next(lines, []))
+        for row, line in enumerate(lines, 1):
+            if len(line) > columns:
+                raise ScenarioError(
+                    f"points: {path}: row {row}: {len(line)} cells were given for {columns} columns; quote cells with"
+                    " commas"
+                )
 
 
 def _check_header(path: Path) -> None:

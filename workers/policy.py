@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from workers.schema import DEPOT_COLUMNS, Columns, ScenarioError, check_value, column
+from workers.schema import DEPOT_COLUMNS, Column, Columns, ScenarioError, check_value, column
 from workers.tables import to_columns
 
 POLICY_KEYS = (
@@ -23,26 +24,32 @@ POLICY_KEYS = (
 )
 """Keys of a file in conf/depot."""
 
+_PER_CPU = {"depot_capacity_per_cpu": "depot_capacity", "trim_threshold_per_cpu": "trim_threshold"}
+POLICY_COLUMNS = {key: dataclasses.replace(column(_PER_CPU.get(key, key)), name=key) for key in POLICY_KEYS}
+"""What each of them may be; by the CPU within the limits of what it adds to."""
+
 
 def depot_values(name: str, policy: Mapping[str, Any], cpus: int) -> dict[str, Any]:
     """The DEPOT_COLUMNS of one row with ``cpus`` CPUs under the policy file ``policy``.
 
     An array holds max(depot_capacity, depot_capacity_per_cpu x cpus) magazines a bin; a list is
-    trimmed down to trim_threshold_per_cpu x cpus. Raises ScenarioError for unknown, missing or bad keys.
+    trimmed down to trim_threshold_per_cpu x cpus. Raises ScenarioError, which names the policy, for unknown, missing or
+    bad keys.
     """
     odd = sorted(set(policy) ^ set(POLICY_KEYS))
     if odd:
         raise ScenarioError(f"policy {name}: {odd[0]} is unknown or missing; its keys are {', '.join(POLICY_KEYS)}")
-    values = dict(policy)
-    values["depot_capacity"] = check_value(column("depot_capacity"), values["depot_capacity"])
-    for key in ("depot_capacity_per_cpu", "trim_threshold_per_cpu"):
-        values[key] = check_value(_PER_CPU, values[key]) * cpus
-    values["depot_capacity"] = max(values["depot_capacity"], values.pop("depot_capacity_per_cpu"))
-    values["trim_threshold"] = values.pop("trim_threshold_per_cpu")
-    return {c.name: check_value(c, values[c.name]) for c in DEPOT_COLUMNS}
+    values = _checked(f"policy {name}", POLICY_COLUMNS, policy)
+    values["depot_capacity"] = max(values["depot_capacity"], cpus * values["depot_capacity_per_cpu"])
+    values["trim_threshold"] = cpus * values["trim_threshold_per_cpu"]
+    return _checked(f"policy {name} on {cpus} CPUs", {c.name: c for c in DEPOT_COLUMNS}, values)
 
 
-_PER_CPU = column("trim_threshold")
+def _checked(where: str, columns: Mapping[str, Column], values: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return {name: check_value(allowed, values[name]) for name, allowed in columns.items()}
+    except ScenarioError as error:
+        raise ScenarioError(f"{where}: {error}") from None
 
 
 def trims(depot: Mapping[str, Any]) -> Any:

@@ -33,7 +33,8 @@ def _refuse_unknown(names: Iterable[str]) -> None:
             hint = "give burst_period_us, 1e6 x unmap_burst / rate"
         elif close := difflib.get_close_matches(name, known, n=1):
             hint = f"did you mean {close[0]}?"
-        raise ScenarioError(f"{name}: unknown column; {hint}")
+        said = name if name.isidentifier() else repr(name)  # a blank in it, or nothing at all
+        raise ScenarioError(f"{said}: unknown column; {hint}")
 
 
 def complete_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def complete_columns(given: Mapping[str, Sequence[Any] | np.ndarray]) -> Columns
 
     ``given``: equally long arrays or lists of numbers, booleans or texts; None and "" stand for the default.
     Absent ids become ``content_ids``. Returns every scenario column, shapes (rows,), in the schema's order.
-    Raises ScenarioError for the first unknown or missing column, bad value (its row counted from 1) or repeated id.
+    Raises ScenarioError for the first unknown or missing column, bad value (its row counted from 1), repeated id or
+    repeated row without one.
     """
     _refuse_unknown(given)
     rows = len(next(iter(given.values()), ()))
@@ -85,7 +87,7 @@ def complete_columns(given: Mapping[str, Sequence[Any] | np.ndarray]) -> Columns
     absent = full["id"] == ""
     if absent.any():
         full["id"][absent] = content_ids({name: values[absent] for name, values in full.items()})
-    _refuse_repeated(full["id"])
+    _refuse_repeated(full["id"], absent)
     return full
 
 
@@ -136,8 +138,14 @@ def _in_row(row: int, check: Callable[..., Any], *args: Any) -> Any:
         raise ScenarioError(f"{error} (row {row + 1})") from None
 
 
-def _refuse_repeated(ids: np.ndarray) -> None:
+def _refuse_repeated(ids: np.ndarray, absent: np.ndarray) -> None:
+    """``absent``: whether a row came without an id, so that its own is a hash which the user never gave."""
     seen: dict[str, int] = {}
     for row, name in enumerate(ids.tolist()):
-        if seen.setdefault(name, row) != row:
-            raise ScenarioError(f"id: {name!r} was given in rows {seen[name] + 1} and {row + 1}; ids must differ")
+        first = seen.setdefault(name, row)
+        if first == row:
+            continue
+        rows = f"rows {first + 1} and {row + 1}"
+        if absent[first] and absent[row]:
+            raise ScenarioError(f"id: none was given in {rows}, which are the same scenario; give them ids that differ")
+        raise ScenarioError(f"id: {name!r} was given in {rows}; ids must differ")

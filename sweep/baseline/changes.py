@@ -10,7 +10,7 @@ from sweep.baseline.boundary import ABOVE, AT, BELOW, Boundary
 from sweep.baseline.lines import FAILURE, Line
 from sweep.report.answers.words import si
 from workers.jiffies import rearm_period_ms
-from workers.schema import VERDICTS
+from workers.schema import LOCKED, VERDICTS
 
 KINDS = ("failure", "locks", "chains", "verdict", "memory", "reclaim", "tree", "stay", "rates")
 """What can move on a line, the gravest first."""
@@ -76,7 +76,7 @@ def _shifts(was: Line, now: Line, tolerance: float) -> dict[str, tuple[Boundary,
 
 def _in_one_step(line: Line) -> bool:
     """Whether the first verdict that is not ok, if there is one, is a lockup."""
-    return next((verdict for verdict in line.verdicts if verdict not in ("ok", FAILURE)), "soft_lockup") != "chained"
+    return next((verdict for verdict in line.verdicts if verdict not in ("ok", FAILURE)), LOCKED) != "chained"
 
 
 def _shift(kind: str, was: Boundary, now: Boundary, who: str) -> Change:
@@ -104,7 +104,7 @@ def _flips(was: Line, now: Line, shifts: Mapping[str, tuple[Boundary, Boundary]]
     """Verdicts that changed, but for those that follow from a boundary that moved over them."""
     flips = []
     for rate, old, new in zip(now.rates_per_s, was.verdicts, now.verdicts, strict=True):
-        ends = shifts.get("locks" if "soft_lockup" in (old, new) else "chains")
+        ends = shifts.get("locks" if LOCKED in (old, new) else "chains")
         told = ends is not None and min(e.from_per_s for e in ends) <= rate <= max(e.from_per_s for e in ends)
         if old != new and FAILURE not in (old, new) and not told:
             flips.append((rate, VERDICTS.index(old), VERDICTS.index(new)))

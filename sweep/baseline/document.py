@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sweep.baseline.changes import Change
 from sweep.baseline.compare import Comparison
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
+from sweep.report.answers.words import count
 
 WIDTH = 100
 MOST_SHOWN = 12
@@ -16,12 +17,13 @@ MOST_SHOWN = 12
 
 def headline(found: Comparison) -> str:
     """The answer in one sentence."""
+    every = count(len(found.labels), "line")
     if found.holds:
-        return f"baseline {found.grid}: nothing moved on {len(found.labels)} lines"
+        return f"baseline {found.grid}: nothing moved on {every}"
     worse = sum(line.worse for line in found.moved)
-    said = [f"{len(found.moved)} of {len(found.labels)} lines moved, {worse} for the worse"] if found.moved else []
-    said += [f"{len(found.added)} lines are new"] if found.added else []
-    said += [f"{len(found.removed)} lines are gone"] if found.removed else []
+    said = [f"{len(found.moved)} of {every} moved, {worse} for the worse"] if found.moved else []
+    said += [count(len(found.added), "line is new", "lines are new")] if found.added else []
+    said += [count(len(found.removed), "line is gone", "lines are gone")] if found.removed else []
     return f"baseline {found.grid}: {'; '.join(said)}"
 
 
@@ -39,7 +41,7 @@ def text(found: Comparison) -> str:
         out += [f"  {what}: {label}" for label in named[:MOST_SHOWN]]
     left = sum(map(len, list(alike.values())[MOST_SHOWN:]))
     left += sum(max(0, len(named) - MOST_SHOWN) for named in (found.added, found.removed))
-    return "\n".join(out + ([f"  and {left} more lines"] if left else []))
+    return "\n".join(out + ([f"  and {count(left, 'more line')}"] if left else []))
 
 
 def _alike(found: Comparison) -> dict[tuple[Change, ...], list[str]]:

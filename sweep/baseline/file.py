@@ -21,6 +21,7 @@ seconds to reclaim, IOVAs freed to the tree. Processors with other instructions 
 
 SCENARIO_NAMES = {c.name for c in SCENARIO_COLUMNS}
 _BOUNDARIES = {"chains_from_per_s": "chains_from", "locks_from_per_s": "locks_from"}
+_KEYS = ("grid", "model_version", "tolerance", "costs", "same", "policies", "lines")
 _FIGURES = ("safe_stay_ms", "tree_frees", "memory_peak_mib", "memory_end_mib", "reclaim_s")
 
 
@@ -119,15 +120,28 @@ def _damage(error: Exception) -> str:
 def parse(said: str) -> Baseline:
     """From what ``text`` gave; raises ValueError, LookupError, TypeError or AttributeError."""
     table = json.loads(said, parse_constant=_refuse_constant)
-    tolerance = {name: float(table["tolerance"][name]) for name in TOLERANCE}
-    if not all(0 <= share < math.inf for share in tolerance.values()):
-        raise ValueError("a tolerance is a share of 0 or more")
+    _refuse_unknown(table["tolerance"], tuple(TOLERANCE), "tolerance.")
+    tolerance = {name: _share(name, table["tolerance"][name]) for name in TOLERANCE}
     found = tuple(_line(row, table["same"]) for row in table["lines"])
     if not found:
         raise ValueError("it has no lines")
     policies = {str(name): dict(keys) for name, keys in table["policies"].items()}
     grid, version = str(table["grid"]), str(table["model_version"])
+    _refuse_unknown(table, _KEYS, "")
     return Baseline(grid, version, dict(table["costs"]), policies, found, tolerance)
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    for name in table:
+        if name not in known:
+            raise ValueError(f"{where}{name}: unknown key; known are {', '.join(known)}")
+
+
+def _share(name: str, given: Any) -> float:
+    """A tolerance: 5, meant as per cent, would let everything pass."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given <= 1:
+        raise ValueError(f"tolerance.{name}: {given!r} was given; allowed is a share from 0 to 1")
+    return float(given)
 
 
 def _refuse_constant(said: str) -> None:

@@ -16,6 +16,7 @@ from sweep.rate import PERIOD
 from sweep.store.chunk import FAILED as FAILURE
 from workers.jiffies import rearm_period_ms
 from workers.results import LIKELY_LOCKUP
+from workers.schema import LOCKED
 
 LOAD = ("policy", *(name for name in LOAD_NAMES if name != PERIOD))
 """Scenario columns that tell lines apart. Costs do so only where a grid varies them: else they are under test."""
@@ -55,7 +56,7 @@ class Line:
     @property
     def alive(self) -> tuple[bool, ...]:
         """At which rates it neither locks up nor failed."""
-        return tuple(verdict not in ("soft_lockup", FAILURE) for verdict in self.verdicts)
+        return tuple(verdict not in (LOCKED, FAILURE) for verdict in self.verdicts)
 
     @property
     def name(self) -> tuple[tuple[str, Any], ...]:
@@ -78,11 +79,11 @@ def _line(load: dict[str, Any], row: Mapping[str, list[Any]]) -> Line:
     verdicts = [FAILURE if s == FAILURE else v for s, v in zip(row["status"], row["verdict"], strict=True)]
     rearm_ms = float(rearm_period_ms(load["hz"]))
     ran = [i for i, verdict in enumerate(verdicts) if verdict != FAILURE]
-    alive = [i for i in ran if verdicts[i] != "soft_lockup"]
+    alive = [i for i in ran if verdicts[i] != LOCKED]
     stays = row[STAY]
     calm = [i for i in alive if stays[i] < rearm_ms]
     chains = [verdicts[i] != "ok" for i in ran]
-    locks = [verdicts[i] == "soft_lockup" for i in ran]
+    locks = [verdicts[i] == LOCKED for i in ran]
     ran_rates = [rates[i] for i in ran]
     log_stays = [math.log(max(stays[i], LEAST_STAY_MS)) for i in ran]
     probabilities = [row[PROBABILITY][i] for i in ran]

@@ -14,7 +14,7 @@ from sweep.capacity.study import NOW, SIDES, Findings, Line
 from sweep.capacity.totals import Totals, lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 from sweep.rate import PERIOD
-from sweep.report.answers.words import count, si
+from sweep.report.answers.words import count, si, too_short
 from sweep.store.chunk import FAILED
 from workers.schema import column
 
@@ -54,15 +54,19 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
         f" Allocator memory at its peak, all machines: {words.memory(now.memory_peak_bytes)} as they are,"
         f" {words.memory(after.memory_peak_bytes)} with the fix."
     )
-    unchecked = [found.host.name for found in findings if False in (found.now.checked, found.after.checked)]
-    if not unchecked:
-        return (Paragraph(said),)
-    beyond = (
-        "Outside the range in which the model was compared with the reference machine and agreed with it well enough,"
-        " so to be trusted less: "
-        f"{', '.join(unchecked)}."
-    )
-    return (Paragraph(said), Paragraph(beyond))
+    return (Paragraph(said), *map(Paragraph, _doubts(findings)))
+
+
+def _doubts(findings: Sequence[Findings]) -> Iterator[str]:
+    """What the verdicts hide."""
+    if short := [found for found in findings if found.short]:
+        names = ", ".join(found.host.name for found in short)
+        yield f"{too_short(sum(found.short for found in short))}: give a longer --horizon-s. They are of {names}."
+    if unchecked := [found.host.name for found in findings if False in (found.now.checked, found.after.checked)]:
+        yield (
+            "Outside the range in which the model was compared with the reference machine and agreed with it well"
+            f" enough, so to be trusted less: {', '.join(unchecked)}."
+        )
 
 
 _WIDE = ", wide where the seconds run leave open how fast long stays end; a machine counts as back at once"

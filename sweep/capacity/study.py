@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from sweep.capacity.costs import CostAnswer, Question
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.kernels import fixed_policy
@@ -13,6 +15,7 @@ from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
 from sweep.capacity.remedies.remedy import Changes, Remedy
 from sweep.capacity.scenarios import at_rate, changed, ladder
 from sweep.capacity.search import Headroom, HeadroomSearch
+from sweep.report.answers.loads import SHORT
 from sweep.store.chunk import FAILED
 from workers.schema import LOCKED
 
@@ -59,7 +62,8 @@ class Line:
 class Findings:
     """Of one host class: as it is, under each remedy that the model ran, what others answered, and what costs do.
 
-    ``remedies``: name -> line; ``answers``: name -> what the remedy answered; ``costs``: side -> answer.
+    ``remedies``: name -> line; ``answers``: name -> what the remedy answered; ``costs``: side -> answer; ``short``: how
+    many of all its runs count as safe because they ended too early to show a lockup.
     """
 
     host: HostClass
@@ -67,6 +71,7 @@ class Findings:
     remedies: Mapping[str, Line]
     answers: Mapping[str, RemedyAnswer]
     costs: Mapping[str, CostAnswer]
+    short: int = 0
 
     @property
     def after(self) -> Line:
@@ -82,6 +87,13 @@ def verdict_of(row: Row) -> str:
 def is_safe(verdict: str) -> bool:
     """Chained callbacks come to an end, so they count as safe; a run that failed does not."""
     return verdict not in (LOCKED, FAILED)
+
+
+def _are_short(rows: Sequence[Row]) -> list[bool]:
+    """Of each row, whether it is SHORT, as a sweep's closing table says it; a run that failed is not."""
+    names = SHORT.meta.root_names()
+    asked = pl.DataFrame([{name: row.get(name) for name in names} for row in rows], infer_schema_length=None)
+    return asked.select(SHORT.fill_null(False)).to_series().to_list()
 
 
 class Study:
@@ -100,6 +112,7 @@ class Study:
         self._asked: list[tuple[int, int]] = []
         self._costs: list[tuple[tuple[int, str], str, Mapping[str, float]]] = []
         self._at_rate: dict[int, Row] = {}
+        self._short = [0] * len(hosts)
 
     def ask(self) -> list[Scenario]:
         """The next batch; nothing at the end."""
@@ -113,6 +126,8 @@ class Study:
     def tell(self, rows: Sequence[Row]) -> None:
         """The rows of what was asked last, in its order."""
         self.rows += rows
+        for host, short in zip(self._hosts_asked(), _are_short(rows), strict=True):
+            self._short[host] += short
         scaled, costly = rows[: len(self._asked)], rows[len(self._asked) :]
         for (line, step), row in zip(self._asked, scaled, strict=True):
             if step == 0:
@@ -133,6 +148,7 @@ class Study:
                 lines,
                 self.answers[number],
                 {side: self.questions[number, side].answer() for side in SIDES},
+                self._short[number],
             )
             for number, (host, lines) in enumerate(zip(self.hosts, found, strict=True))
         )
@@ -143,6 +159,11 @@ class Study:
             for name, answer in self.answers[number].items():
                 if isinstance(answer, Changes):
                     yield number, name, changed(host.scenario, name, answer.columns)
+
+    def _hosts_asked(self) -> Iterator[int]:
+        """The host class of each scenario of the batch."""
+        yield from (self.lines[line][0] for line, _ in self._asked)
+        yield from (number for (number, _), _, _ in self._costs)
 
     def _with_costs(self, key: tuple[int, str], label: str, costs: Mapping[str, float]) -> Scenario:
         host, side = self.hosts[key[0]], key[1]

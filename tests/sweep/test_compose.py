@@ -71,6 +71,13 @@ def test_showing_things_composes_nothing(capsys: pytest.CaptureFixture[str]) -> 
     assert "name: small" in capsys.readouterr().out
     assert compose(["--info", "searchpath"]) is None
     assert "pkg://conf" in capsys.readouterr().out
+    assert compose(["executor=inline", "--info"]) is None
+    assert "pkg://conf" in capsys.readouterr().out
+
+
+def test_the_small_grid_stands_beside_other_overrides_wherever_flags_are(tmp_path: Path) -> None:
+    for argv in (["quiet=true", "--config-dir", str(tmp_path)], ["--config-dir", str(tmp_path), "quiet=true"]):
+        assert vars(composed(*argv).config.grid) == grid()
 
 
 def test_a_folder_of_ones_own(tmp_path: Path) -> None:
@@ -128,6 +135,16 @@ def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
     assert "box" in other.library.host
 
 
+@pytest.mark.parametrize("key", ["depot_capacity", "trim_threshold_per_cpu", "magazine_pfns"])
+def test_a_bad_depot_of_ones_own(tmp_path: Path, key: str) -> None:
+    (tmp_path / "depot").mkdir()
+    good = (Path(__file__).parents[2] / "conf/depot/array.yaml").read_text()
+    (tmp_path / "depot" / "mine.yaml").write_text(re.sub(f"^{key}: .*", f"{key}: -1", good, flags=re.MULTILINE))
+    by_the_grid = composed("--config-dir", str(tmp_path), "grid.policy=[mine]")
+    with pytest.raises(ScenarioError, match=f"depot/mine.yaml: {key}: -1 was given; allowed is a whole number from"):
+        plan_of(by_the_grid.config, by_the_grid.library)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -135,6 +152,7 @@ def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
         (b"- 1\n", "grid/mine.yaml: holds no keys; allowed are lines of KEY: VALUE"),
         (b"name: \xff\n", "grid/mine.yaml: is no UTF-8 text"),
         (b"a: [\n", "grid/mine.yaml: cannot be read as YAML"),
+        (b"cpus: &a [*a]\n", "grid/mine.yaml: holds a value that contains itself or is nested too deeply"),
         (b"defaults: [other]\n", "defaults: 'other' was given; there is no file grid/other.yaml"),
     ],
 )
@@ -167,6 +185,19 @@ def test_points_of_a_grid_from_the_command_line() -> None:
         (["host.rb_visit_ns=abc"], "host.rb_visit_ns: Value 'abc'"),
         (["grid.cpus=[8"], "'grid.cpus=[8' was given; it cannot be read"),
         (["grid.cpus=8,16"], "grid.cpus: '8,16' was given; a list stands in brackets: grid.cpus=[8,16]"),
+        (["mode=full,refine"], "mode: 'full,refine' was given; allowed is one"),
+        (["baseline=check,update"], "baseline: 'check,update' was given; allowed is one"),
+        (["workload.hz=100,250"], "hz: '100,250' was given; allowed is one; several are an axis, grid.hz=[100,250]"),
+        (["grid.name=null"], "grid.name: 'null' was given; allowed is a text"),
+        (["grid.name=[a]"], "grid.name: '[a]' was given; allowed is a text"),
+        (["grid.points=5"], "grid.points: '5' was given; allowed is a list of points, [{COLUMN: VALUE,"),
+        (["grid.points=[1]"], "grid.points: '[1]' was given; allowed is a list of points, [{COLUMN: VALUE,"),
+        (["grid.points={a:1}"], "grid.points: '{a:1}' was given; allowed is a list of points, [{COLUMN: VALUE,"),
+        (["grid.cpus=???"], "grid.cpus: '???' was given; allowed is a value, a list, {start, stop, num} or null"),
+        (["dry_run=null"], "dry_run: 'null' was given; allowed are true and false"),
+        (["host.sources=5"], "host.sources: '5' was given; allowed are keys with a value each, {KEY: VALUE}"),
+        ([f"grid.cpus={'[' * 500}{']' * 500}"], "a value that contains itself or is nested too deeply"),
+        (["--config-name"], "argument --config-name/-cn: expected one argument"),
         (["~grid.cpsu"], "grid.cpsu: unknown key; did you mean cpus?"),
         (["+grid=ünï"], "grid: 'ünï' was given; allowed are ci, incidents, large, small, smoke"),
         (["dry_run=true", "point=x"], "dry_run: given beside point"),
@@ -187,7 +218,8 @@ def test_points_of_a_grid_from_the_command_line() -> None:
         (["hydra.mode=MULTIRUN"], "a sweep expands its grid itself"),
         (["--foo"], "unrecognized arguments: --foo"),
         (["--config-dir", "/nonexistent"], "'/nonexistent' not found"),
-        (["+grid=small", "+grid=large"], "grid"),
+        (["+grid=small", "+grid=large"], "grid: 'large' was given beside another; allowed is one"),
+        (["+host=low"], "host: 'low' was given with +, as one more; allowed is one, host=low"),
         (["points=a.csv", "host=low"], "host: given beside points"),
         (["points=a.csv", "grid.cpus=[8]"], "grid.cpus: given beside points"),
         (["host=low", "grid.host=[high]"], "host: given, but grid small names its own"),

@@ -115,6 +115,12 @@ def test_a_run_too_short_for_a_lockup_is_told() -> None:
     assert "too short" not in table(*enough)
 
 
+def test_what_is_implied_did_not_run_too_short() -> None:
+    short = {"horizon_s": 0.05}
+    implied = at(2, "ok") | short | {"cell": "implied", "callback_count": None}
+    assert "\n1 safe scenario ran too short to show a lockup" in table(at(1, "ok") | short, implied)
+
+
 def test_a_safe_rate_that_does_not_come_about_is_told() -> None:
     def achieving(policy: str, pages: str, share: float) -> dict[str, Any]:
         row = at(1e5, "chained") | {"policy": policy, "iova_pages": pages}
@@ -131,6 +137,8 @@ def test_a_safe_rate_that_does_not_come_about_is_told() -> None:
 def test_scenarios_outside_what_was_checked_are_counted() -> None:
     rows = [at(1000 + i, "ok") | {"checked": i > 1} for i in range(5)]
     assert table(*rows).endswith("\n2 of 5 run are outside the range in which the model was checked: trust less")
+    alone = at(1, "ok") | {"checked": False}
+    assert table(alone).endswith("\n1 of 1 run is outside the range in which the model was checked: trust less")
     assert "outside" not in table(*rows[2:])
 
 

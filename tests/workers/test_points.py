@@ -130,8 +130,14 @@ def test_a_tilde_is_the_user_s_own_folder(tmp_path, monkeypatch):
 def test_repeated_ids_are_refused_by_name(tmp_path):
     with pytest.raises(ScenarioError, match="id: 'twin' was given in rows 1 and 3"):
         read_points(csv(tmp_path / "p.csv", [ROW | {"id": "twin"}, ROW | {"id": "a"}, ROW | {"id": "twin"}]))
-    with pytest.raises(ScenarioError, match="rows 1 and 2; ids must differ"):
-        read_points(csv(tmp_path / "q.csv", [ROW, ROW]))
+
+
+def test_equal_rows_without_ids_are_said_to_be_equal(tmp_path):
+    said = r"q\.csv: id: none was given in rows 1 and 3, which are the same scenario; give them ids that differ$"
+    with pytest.raises(ScenarioError, match=said):
+        read_points(csv(tmp_path / "q.csv", [ROW, ROW | {"seed": "1"}, ROW | {"hz": "250"}]))
+    told_apart = csv(tmp_path / "r.csv", [ROW | {"id": "a"}, ROW | {"id": "b"}, ROW | {"id": None}])
+    assert read_points(told_apart)["id"].tolist()[:2] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -140,13 +146,16 @@ def test_repeated_ids_are_refused_by_name(tmp_path):
         (None, "no such file"),
         (b"", "cannot be read"),
         (b"cpus,unmap_burst,burst_period_us,in_flight\n", "holds no scenarios"),
-        (b"cpus,hz\n1,2,3\n", "cannot be read"),
+        (b"cpus,hz\n1,2,3\n", "row 1: 3 cells were given for 2 columns; quote cells with commas$"),
+        (b"id,iova_pages\na,1\n\n,\nb,1,8\n", "csv: row 2: 3 cells were given for 2 columns"),
         (b"\n\n", "cannot be read"),
         (b"cpus,cpus\n1,2\n", "cpus: given twice; allowed is a column once"),
         (b"id;cpus\na;2\n", "cells are separated by ';'; allowed is a comma"),
         (b"cpu,hz\n1,2\n", r"cpu: unknown column; did you mean cpus\?$"),
         (b"unmap_rate_per_s,hz\n1,2\n", "unmap_rate_per_s: unknown column; give burst_period_us, 1e6 x unmap_burst /"),
         (b"colour,hz\n1,2\n", "colour: unknown column; known are id, cpus"),
+        (b" cpus,hz\n1,2\n", r"' cpus': unknown column; did you mean cpus\?$"),
+        (b"cpus,\n1,2\n", "'': unknown column; known are id, cpus"),
         (b"\xff\xfe\x00cpus\n\xff\n", "points.csv"),
     ],
 )

@@ -44,7 +44,10 @@ def test_the_list_keeps_one_magazine_a_cpu():
         ({"magazine_pfns": 0}, "magazine_pfns: 0 was given"),
         ({"magazine_pfns": 1.5}, "magazine_pfns: 1.5 was given"),
         ({"trim_period_ms": float("nan")}, "trim_period_ms: nan was given"),
-        ({"trim_threshold_per_cpu": -1}, "trim_threshold: -1 was given"),
+        ({"trim_threshold_per_cpu": -1}, "policy mine: trim_threshold_per_cpu: -1 was given"),
+        ({"depot_capacity_per_cpu": -1}, "policy mine: depot_capacity_per_cpu: -1 was given; allowed is a whole"),
+        ({"depot_capacity": -1}, "policy mine: depot_capacity: -1 was given; allowed is a whole number from 0 to"),
+        ({"trim_threshold_per_cpu": 1 << 30}, "policy mine on 8 CPUs: trim_threshold: 8589934592 was given"),
         ({"depot_size": 32}, "depot_size is unknown or missing"),
     ],
 )

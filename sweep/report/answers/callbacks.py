@@ -8,6 +8,7 @@ from sweep.aggregate import CALLBACK
 from sweep.report.answers.loads import CUT
 from workers.jiffies import rearm_period_ms
 from workers.results import SOFT_LOCKUP_MS
+from workers.schema import LOCKED
 
 SOFT_LOCKUP_S = SOFT_LOCKUP_MS / 1e3
 RCU_STALLS_S = (21.0, 60.0)
@@ -38,7 +39,7 @@ def limits(table: pl.LazyFrame) -> pl.DataFrame:
         .agg(
             pl.len().cast(pl.Int64).alias("run"),
             *(pl.col(name).max() for name in CALLBACK),
-            pl.col("verdict").is_in(["chained", "soft_lockup"]).sum().cast(pl.Int64).alias("outlast"),
+            pl.col("verdict").is_in(["chained", LOCKED]).sum().cast(pl.Int64).alias("outlast"),
             pl.col("rcu_stall").sum().cast(pl.Int64),
             pl.col("hard_lockup").sum().cast(pl.Int64),
             pl.when(CUT.is_not_null().any()).then(CUT.sum().cast(pl.Int64)).alias("cut"),

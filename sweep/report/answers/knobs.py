@@ -12,7 +12,7 @@ import polars as pl
 from sweep.config import COST_NAMES, RATE
 from sweep.pairs import distinct, varying
 from workers.jiffies import rearm_period_ms
-from workers.schema import parse_iova_pages
+from workers.schema import LOCKED, parse_iova_pages
 
 COSTS = "costs"
 """The costs of a machine together, where several of them vary: a host table sets all at once."""
@@ -75,7 +75,7 @@ def _with_margin(table: pl.LazyFrame) -> pl.LazyFrame:
     stay = (pl.col("softirq_residency_max_ms") / rearm).clip(lower_bound=LEAST_STAY)
     return table.with_columns(
         pl.col("iova_pages").replace_strict(places, default=0, return_dtype=pl.Int64).alias("size_order"),
-        (pl.col("verdict") == "soft_lockup").alias("locked"),
+        (pl.col("verdict") == LOCKED).alias("locked"),
         stay.log10().alias("margin"),
     )
 

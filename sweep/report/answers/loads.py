@@ -11,6 +11,7 @@ import polars as pl
 
 from sweep.aggregate import size_rows
 from sweep.config import RATE
+from sweep.refine.search import RUN
 from sweep.store.chunk import FAILED
 from workers.hazard import LONG_STAY_S
 from workers.jiffies import rearm_period_ms
@@ -48,7 +49,7 @@ def by_load(table: pl.LazyFrame) -> pl.DataFrame:
     second (hz_low, hz_high) and virtual seconds of a run (horizon_low_s, horizon_high_s).
     """
     reduced = (
-        table.with_columns(short=SHORT)
+        table.with_columns(short=SHORT & (pl.col("cell") == RUN))  # what is implied never ran
         .group_by("policy", "iova_pages", "cpus", RATE)
         .agg(
             pl.len().cast(pl.Int64).alias("scenarios"),

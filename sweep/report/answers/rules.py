@@ -13,7 +13,7 @@ from sweep.report.answers.knobs import MOST_ROWS, knobs_of
 from sweep.report.answers.words import named, si
 from workers.mixes import rounded_pages
 from workers.results import PAGE_BYTES
-from workers.schema import parse_iova_pages
+from workers.schema import LOCKED, parse_iova_pages
 
 MOST_LEVELS = 24
 """Levels of a feature; of more values neighbours share one."""
@@ -56,7 +56,7 @@ def rules_of(table: pl.LazyFrame, policy: str) -> Rules:
     if total > MOST_ROWS:
         decided = decided.filter(pl.struct(raw).hash() % (1 + total // MOST_ROWS) == 0)
     counted = decided.group_by(raw).agg(
-        pl.len().cast(pl.Int64).alias("rows"), (pl.col("verdict") == "soft_lockup").sum().cast(pl.Int64).alias("locked")
+        pl.len().cast(pl.Int64).alias("rows"), (pl.col("verdict") == LOCKED).sum().cast(pl.Int64).alias("locked")
     )
     if not total:
         return Rules(policy, 0, 0, (), 0, 0)

@@ -14,7 +14,7 @@ from sweep.pairs import CONTENT
 from sweep.report.inputs import Results
 from sweep.results import plan_of_table
 from workers import MODEL_VERSION
-from workers.schema import Columns, ScenarioError
+from workers.schema import LOCKED, Columns, ScenarioError
 from workers.task import estimate_seconds
 
 TimeSeries = Callable[[Columns], Columns]
@@ -96,7 +96,7 @@ def _chosen(table: pl.LazyFrame, shown: tuple[str, ...], classes: pl.DataFrame) 
     return "The scenario with the longest stay in the softirq.", alone
 
 
-_LOCKED, _LOCKED_AFTER = pl.col("verdict") == "soft_lockup", pl.col("verdict_after") == "soft_lockup"
+_LOCKED, _LOCKED_AFTER = pl.col("verdict") == LOCKED, pl.col("verdict_after") == LOCKED
 _CLASS = {
     "fixed": _LOCKED & ~_LOCKED_AFTER,
     "broken_by_patch": ~_LOCKED & _LOCKED_AFTER,

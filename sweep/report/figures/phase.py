@@ -13,7 +13,7 @@ from sweep.report.figures.maps import alt_text, lattice_of, rows_of, spread
 from sweep.report.figures.panels import Column, Lattice, Panel, small_multiples
 from sweep.report.figures.style import CLASS_STYLES, NO_VERDICT, VERDICT_STYLES, to_svg
 from sweep.report.view import View
-from workers.schema import VERDICTS
+from workers.schema import LOCKED, VERDICTS
 
 
 def phase_map(view: View, policies: tuple[str, ...], name: str) -> Figure:
@@ -40,7 +40,7 @@ def verdict_columns(
 def _locked(cells: pl.DataFrame, policies: tuple[str, ...]) -> list[tuple[str, tuple[int, int]]]:
     """Of each policy how many cells lock up, and how many there are."""
     of = {policy: cells.filter(policy=policy) for policy in policies}
-    return [(p, (here.filter(verdict="soft_lockup").height, here.height)) for p, here in of.items()]
+    return [(p, (here.filter(verdict=LOCKED).height, here.height)) for p, here in of.items()]
 
 
 def _verdicts(cells: pl.DataFrame, lattice: Lattice, policy: str, row: str) -> Panel:
@@ -48,14 +48,14 @@ def _verdicts(cells: pl.DataFrame, lattice: Lattice, policy: str, row: str) -> P
     places = {verdict: code for code, verdict in enumerate(VERDICTS)}
     codes = here["verdict"].replace_strict(places, default=len(VERDICTS), return_dtype=pl.Int64)
     striped = spread(here, lattice, here["unchecked"].to_numpy()) > 0
-    border = places["soft_lockup"], (places["ok"], places["chained"])
+    border = places[LOCKED], (places["ok"], places["chained"])
     return Panel(_verdict_title(here), spread(here, lattice, codes.to_numpy()), striped, border)
 
 
 def _verdict_title(here: pl.DataFrame) -> str:
     if here.is_empty():
         return "not run"
-    locked = here.filter(verdict="soft_lockup")
+    locked = here.filter(verdict=LOCKED)
     if locked.height:
         cpus, rate = (
             reach(lowest(locked[axis]) or 0, highest(locked[axis]) or 0, highest(here[axis]) or 0, show)

@@ -13,6 +13,8 @@ import matplotlib
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from workers.schema import LOCKED
+
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 9.0,
@@ -42,7 +44,7 @@ class Style:
 VERDICT_STYLES = {
     "ok": Style("ok: the flush timer lets go in time", "#d5ebe7"),
     "chained": Style("chained: it runs again and again, but ends", "#e69f00", "////"),
-    "soft_lockup": Style("soft lockup", "#7a1430", "xxxx", "#d8a0ad"),
+    LOCKED: Style("soft lockup", "#7a1430", "xxxx", "#d8a0ad"),
 }
 CLASS_STYLES = {
     "safe_in_both": Style("safe in both", "#dbe9f6"),

@@ -28,7 +28,7 @@ def test_the_same_holds() -> None:
     found = compare(CALM, CALM)
     assert found.holds
     assert found.labels == ("list, 16 pages, 128 CPUs",)
-    assert headline(found) == "baseline ci: nothing moved on 1 lines"
+    assert headline(found) == "baseline ci: nothing moved on 1 line"
 
 
 def test_a_line_that_begins_to_lock_up_says_so_once() -> None:
@@ -137,7 +137,7 @@ def test_lines_that_came_and_went_are_said_by_name() -> None:
     assert not found.holds
     assert found.added == ("list, 1 page, 64 CPUs, in_flight 512",)
     assert found.removed == ("list, 16 pages, 64 CPUs, in_flight 256", "list, 16 pages, 64 CPUs, in_flight 512")
-    assert headline(found) == "baseline ci: 1 lines are new; 2 lines are gone"
+    assert headline(found) == "baseline ci: 1 line is new; 2 lines are gone"
 
 
 def test_what_else_differs_moves_nothing() -> None:

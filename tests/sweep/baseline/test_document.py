@@ -10,7 +10,7 @@ from tests.sweep.baseline.tables import baseline, cell
 WAS = baseline(cell(3000), cell(3000, cpus=8), cell(3000, cpus=4))
 GOLDEN = """# Against the baseline
 
-baseline ci: 1 of 2 lines moved, 1 for the worse; 1 lines are new; 1 lines are gone.
+baseline ci: 1 of 2 lines moved, 1 for the worse; 1 line is new; 1 line is gone.
 
 A line is everything of a scenario but its rate. If what moved is meant, record it:
 

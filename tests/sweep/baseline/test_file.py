@@ -81,6 +81,11 @@ def test_damage_is_one_sentence(old: str, new: str, tmp_path: Path) -> None:
     ("old", "new", "told"),
     [
         ('"tolerance": {', '"tolerances": {', r"\(tolerance is missing in it, or in one of its lines\)"),
+        ('"boundary": 0.03', '"boundary": 5', r"\(tolerance.boundary: 5 was given; allowed is a share from 0 to 1\)"),
+        ('"stay": 0.05', '"stay": 1.01', r"\(tolerance.stay: 1.01 was given; allowed is a share from 0 to 1\)"),
+        ('"stay": 0.05', '"stay": "0.1"', r"\(tolerance.stay: '0.1' was given; allowed is a share from 0 to 1\)"),
+        ('"stay": 0.05', '"stay": 0.05, "tay": 0.1', r"\(tolerance.tay: unknown key; known are boundary, stay,"),
+        ('"grid": ', '"gird": 1, "grid": ', r"\(gird: unknown key; known are grid, model_version, tolerance, costs,"),
         ('"lines": [', '"lines": [3, ', r"\(a value in it is of another kind than baseline=update writes\)"),
         ('"hz": 250, ', '"hz": 250, "hurts": 250, ', r"\(hurts is no column of a scenario\)"),
         ('"lines": [', '"lines": [,', r"\(it is no JSON from line \d+ on\)"),

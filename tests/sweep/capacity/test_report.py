@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -104,6 +105,20 @@ def test_loads_beyond_what_was_checked_are_named(findings: tuple[Findings, ...])
         assert "to be trusted less: calm." in " ".join(to_terminal(lead(findings)).split())
     finally:
         findings[1].now.row["checked"] = findings[2].now.row["checked"] = True
+
+
+def test_runs_too_short_to_show_a_lockup_are_told_in_every_output() -> None:
+    """At a horizon of 20 ms no stay of 100 ms fits in."""
+    usual = host(name="usual")
+    short = dataclasses.replace(usual, name="shorty", scenario=usual.scenario | {"horizon_s": 0.02})
+    (found, other), _ = studied(above({"array": 500}), short, usual)
+    assert (found.short > 0, other.short) == (True, 0)
+    said = f"{found.short} safe scenarios ran too short to show a lockup, which takes a stay of 0.1 s and more: give a"
+    whole = document("f.csv", (found, other), REMEDIES, 2.0, "again")
+    for text in (to_terminal(lead((found, other))), to_html(whole), to_markdown(whole).replace("\\", "")):
+        assert said in " ".join(text.split())
+    assert "They are of shorty." in to_terminal(lead((found, other)))
+    assert "too short" not in to_terminal(lead((other,)))
 
 
 def test_the_csv_has_a_row_a_host_class_and_numbers_in_it(findings: tuple[Findings, ...]) -> None:
