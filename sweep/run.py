@@ -237,7 +237,7 @@ def _executor(
 @contextlib.contextmanager
 def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iterator[None]:
     """The sweep's folder with its manifest, which says at the end how it ended, and its status meanwhile."""
-    heart = begin(folder, progress.snapshot)
+    heart = begin(folder, record["sweep_key"], progress.snapshot)
     try:
         manifest.write(folder, record)
         yield
