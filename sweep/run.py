@@ -7,7 +7,6 @@ import dataclasses
 import io
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from sweep.config import Library, SweepConfig, given
 from sweep.document.text import one_line
 from sweep.executor import Execute, inline
 from sweep.grid import expand, notes
-from sweep.pairs import in_file
+from sweep.pairs import aside
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
 from sweep.report.answers.words import count
@@ -203,8 +202,8 @@ def _set(value: Any) -> Any:
 
 def _summarized(results: Results, folder: Storage) -> str:
     """Writes summary and map into the folder; returns the closing table as text."""
-    with tempfile.TemporaryDirectory() as scratch:
-        summary = summarize(results.table, in_file(results.table, Path(scratch)))
+    with aside(results.table) as paired:
+        summary = summarize(results.table, paired)
     parquet = io.BytesIO()
     summary.write_parquet(parquet)
     folder.write("summary.parquet", parquet.getvalue())

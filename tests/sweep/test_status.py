@@ -142,7 +142,7 @@ def test_another_sweep_that_came_and_went_since_the_folder_was_looked_at(tmp_pat
         begin(folder, "key", lambda: COUNTS).stop("complete")
         folder.write(MANIFEST, json.dumps({"sweep_key": "key"}).encode())
     before = folder.read(STATUS)
-    with pytest.raises(ScenarioError, match="holds something else than this sweep: its manifest.json is of another"):
+    with pytest.raises(ScenarioError, match=r"something else than this sweep: its manifest\.json is of another"):
         begin(folder, "other", lambda: COUNTS)
     assert folder.read(STATUS) == before
 
