@@ -99,9 +99,9 @@ def lab(
     deleted.
     """
     store = Store(storage)
-    for damaged in store.load(delete):
+    for line in store.told(store.load(delete)):
         if stream and delete:
-            print(f"store: {damaged} was damaged and is deleted; its points run again", file=stream)
+            print(line, file=stream)
     made = Lab(library, store, _executor(in_process, simulate, storage), Progress(stream))
     try:
         yield made

@@ -151,7 +151,7 @@ def places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
 
 def _look_up(plan: Plan, store: Store, name: str, mode: str) -> tuple[int, list[str]]:
     """Loads the store; how many scenarios of the plan are to run (refined: at most), and what to tell of that."""
-    told = [f"store: {damaged} was damaged and is deleted; its points run again" for damaged in store.load()]
+    told = store.told(store.load())
     to_run, why = len(plan), ""
     if len(store.index) or len(plan) <= MOST_EXPLAINED:  # else ten million scenarios would be looked up for nothing
         ahead = missing if mode == "refine" else will_run

@@ -12,6 +12,7 @@ import polars as pl
 
 from sweep.store import Store, chunk, write_chunk
 from sweep.store.keys import from_hex
+from workers.schema import ScenarioError
 
 FULL_ROWS = 1 << 17
 """Rows of a larger file, about: what is held in memory at once. Files of half of them and more stay as they are."""
@@ -47,12 +48,12 @@ def _groups(small: list[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def _merge(store: Store, group: list[str]) -> None:
-    """Replaces the files of a group by one of their rows; nothing, where one of them is gone or damaged."""
+    """Replaces the files of a group by one of their rows; nothing, where one of them is gone, damaged or unreadable."""
     try:
         table = pl.concat([store.read(name) for name in group]).unique(
             "scenario_key", keep="first", maintain_order=True
         )
-    except (FileNotFoundError, chunk.DamagedChunk):
+    except (FileNotFoundError, chunk.DamagedChunk, ScenarioError):
         return
     merged = write_chunk(store.storage, store.version, table)
     store.index.put(from_hex(table["scenario_key"]), merged)

@@ -9,11 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep.results import Chunks
 from sweep.storage import Storage, open_storage
+from sweep.storage.local import LocalStorage
 from sweep.store import Store, chunk, compact, write_chunk
 from sweep.store.keys import scenario_keys, to_hex
 from tests.sweep.contents import contents
 from tests.sweep.standin import simulate
+from workers.schema import ScenarioError
+
+KEY = scenario_keys(contents(1))
 
 
 def add(storage: Storage, *seeds: int) -> str:
@@ -64,6 +69,52 @@ def test_a_damaged_file_is_named_and_deleted(damage: bytes | None, tmp_path: Pat
     assert store.load() == [name]
     assert store.unknown(scenario_keys(contents(1, 2, 3))).tolist() == [True, True, False]
     assert [name for name, _ in storage.names()] == [good]
+
+
+def test_a_damaged_file_that_cannot_be_deleted_is_left_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = open_storage(str(tmp_path))
+    good, bad, left = (add(storage, seed) for seed in (1, 2, 3))
+    for name in (bad, left):
+        storage.write(name, b"PAR1")
+
+    def delete(self: LocalStorage, name: str) -> None:
+        if name == left:
+            raise PermissionError(13, "Permission denied", name)
+        (tmp_path / name).unlink()
+
+    monkeypatch.setattr(LocalStorage, "delete", delete)
+    store = Store(storage, "1")
+    assert sorted(store.told(store.load())) == sorted([
+        f"store: {bad} was damaged and is deleted; its points run again",
+        f"store: {left} was damaged and cannot be deleted (Permission denied); its points run again",
+    ])  # fmt: skip
+    assert [name for name, _ in storage.names()] == sorted([good, left])
+    assert holds(store, 1)
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence_and_no_reason_to_run_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = add(open_storage(str(tmp_path)), 1)
+    store = opened(tmp_path)
+
+    def read(self: LocalStorage, name: str) -> bytes:
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(LocalStorage, "read", read)
+    for reads in (lambda: Store(store.storage, "1").load(), lambda: store.read(name), lambda: Chunks(store).find(KEY)):
+        with pytest.raises(ScenarioError) as refused:
+            reads()
+        assert str(refused.value) == f"store: {tmp_path / name} cannot be read (Permission denied)"
+
+    def names(self: LocalStorage, prefix: str) -> list[tuple[str, int]]:
+        raise PermissionError(13, "Permission denied", prefix)
+
+    monkeypatch.setattr(LocalStorage, "names", names)
+    with pytest.raises(ScenarioError, match=rf"store: {tmp_path} cannot be read \(Permission denied\)"):
+        store.reload(name)
 
 
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=8)
