@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import shlex
@@ -46,6 +47,8 @@ class Gate:
 
     def close(self, folder: Storage, command: list[str]) -> tuple[bool, str]:
         """Whether the results in the folder hold, and what to tell; ``command``: the sweep's. Raises OSError."""
+        if self.action != CHECK:
+            _delete_earlier(folder)
         if self.action is None:
             return True, ""
         now = self.measured(folder)
@@ -78,6 +81,14 @@ class Gate:
             found = compare(self.was, now)
             told = headline(found) if found.holds else text(found)
         return f"{told}\n  written: {self.path}"
+
+
+def _delete_earlier(folder: Storage) -> None:
+    """What an earlier check left, which would pass for one of these results; raises OSError."""
+    for name in (MARKDOWN, JUNIT):
+        with contextlib.suppress(FileNotFoundError):
+            folder.read(name)  # in a bucket, who may write may not be let delete: only where there is something
+            folder.delete(name)
 
 
 def open_gate(config: SweepConfig, name: str, plan: Plan, library: Library) -> Gate:
