@@ -163,6 +163,58 @@ def test_two_sweeps_that_compact_at_the_same_time_lose_nothing(tmp_path: Path) -
     assert len(storage.names()) == 1
 
 
+def test_of_two_files_with_the_same_rows_one_goes_whoever_saw_them_first(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    earlier, later = sorted((add(storage, 1, 2), add(storage, 2, 1)))
+    for seen_first, then in ((earlier, later), (later, earlier)):
+        data = {name: storage.read(name) for name in (earlier, later)}
+        storage.delete(then)
+        ours = opened(tmp_path)
+        storage.write(then, data[then])
+        ours.load()
+        other = opened(tmp_path)
+        for store in (ours, other):
+            compact.compact(store, [])
+        assert [name for name, _ in storage.names()] == [later], seen_first
+        assert holds(opened(tmp_path), 1, 2)
+        storage.write(earlier, data[earlier])
+
+
+def test_a_file_is_kept_where_the_one_that_held_its_rows_is_gone_meanwhile(tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    earlier, later = sorted((add(storage, 1, 2), add(storage, 2, 1)))
+    store = opened(tmp_path)
+    storage.delete(later)
+    compact.compact(store, [])
+    assert [name for name, _ in storage.names()] == [earlier]
+
+
+def test_nothing_is_deleted_before_the_larger_file_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [add(open_storage(str(tmp_path)), seed) for seed in range(3)]
+    store = opened(tmp_path)
+
+    def full(self: LocalStorage, name: str, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(LocalStorage, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        compact.compact(store, names)
+    assert holds(store, 0, 1, 2)
+    assert holds(opened(tmp_path), 0, 1, 2)
+
+
+def test_a_larger_file_that_is_one_of_those_it_replaces_stays(tmp_path: Path) -> None:
+    """As where another sweep has merged the same ones already."""
+    storage = open_storage(str(tmp_path))
+    both, part = add(storage, 1, 2), add(storage, 2)
+    store = Store(storage, "1")
+    for name, seeds in ((both, (1, 2)), (part, (2,))):
+        store.index.put(scenario_keys(contents(*seeds)), name)
+    compact.compact(store, [both, part])
+    assert [name for name, _ in storage.names()] == [both]
+    assert holds(store, 1, 2)
+
+
 def test_what_another_sweep_has_merged_is_found_again_and_what_is_gone_is_not(tmp_path: Path) -> None:
     storage = open_storage(str(tmp_path))
     names = [add(storage, seed) for seed in range(4)]
