@@ -110,7 +110,9 @@ def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
     for numbers in looked_at:
         columns = plan.rows(numbers)
         keys = scenario_keys(columns)
-        missing = first_unknown(keys, store, before if times == 1 else Index())  # else windows may have rows in common
+        if times > 1:  # these windows may have rows in common
+            before = Index()
+        missing = first_unknown(keys, store.index, before)
         equal += int(store.unknown(keys).sum()) - len(missing)
         columns = {name: values[missing] for name, values in columns.items()}
         seconds = estimate_seconds(columns)
