@@ -69,7 +69,7 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> in
 def refuse_other_files(folder: Storage, own: tuple[str, ...]) -> None:
     """Raises ScenarioError where a command's folder holds anything but its ``own`` files, or begins of them."""
     wanted = {name.partition("/")[0] for name in own}
-    for name in _top(folder):
+    for name in output.top(folder):
         if name not in wanted and not name.endswith(PART):
             raise ScenarioError(
                 f"output: {folder.url} holds {name}, which is none of this command's; give an empty or a new folder"
@@ -93,14 +93,6 @@ def refuse_another_fleet(folder: Storage, fleet: str) -> None:
         if title is None or html.unescape(title[1]) != fleet:
             held = f"the report of {html.unescape(title[1])}" if title else "a capacity.html of something else"
             raise ScenarioError(f"output: {folder.url} holds {held}, not of {fleet}; give an empty or a new folder")
-
-
-def _top(folder: Storage) -> list[str]:
-    """What lies in a folder; of a local one no deeper, which may be the root of everything."""
-    if "://" in folder.url:
-        return sorted({name.partition("/")[0] for name, _ in folder.names()})
-    path = Path(folder.url)
-    return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
 
 
 @dataclass(frozen=True)

@@ -73,13 +73,16 @@ def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
         )
 
 
+def top(folder: Storage) -> list[str]:
+    """What lies in a folder; of a local one no deeper, which may be the root of everything."""
+    if "://" in folder.url:
+        return sorted({name.partition("/")[0] for name, _ in folder.names()})
+    return sorted(os.listdir(folder.url)) if os.path.isdir(folder.url) else []
+
+
 def _holds_anything(folder: Storage) -> bool:
     """Whether there is more than what a sweep leaves that is killed before its manifest is written."""
-    if "://" in folder.url:
-        names = [name for name, _ in folder.names()]
-    else:
-        names = os.listdir(folder.url) if os.path.isdir(folder.url) else []
-    return any(name != STATUS and not name.endswith(PART) for name in names)
+    return any(name != STATUS and not name.endswith(PART) for name in top(folder))
 
 
 def foreign(folder: Storage, key: str) -> str:
