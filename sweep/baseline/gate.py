@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +91,10 @@ def _delete_earlier(folder: Storage) -> None:
 
 
 def open_gate(config: SweepConfig, name: str, plan: Plan, library: Library) -> Gate:
-    """The gate of a sweep of the grid ``name``; raises ScenarioError, before anything runs, where it cannot work."""
+    """The gate of a sweep of the grid ``name``, which can name a file (``sweep.output``).
+
+    Raises ScenarioError, before anything runs, where it cannot work.
+    """
     costs = {cost: values if len(values := plan.distinct(cost)) > 1 else values[0] for cost in COST_NAMES}
     policies: dict[str, Any] = {policy: dict(library.depot[policy]) for policy in plan.distinct("policy")}
     now = Baseline(name, MODEL_VERSION, costs, policies, ())
@@ -103,8 +105,6 @@ def open_gate(config: SweepConfig, name: str, plan: Plan, library: Library) -> G
         raise ScenarioError(f"baseline: {config.baseline!r} was given; allowed are {CHECK}, {UPDATE}")
     if config.mode != "full":
         raise ScenarioError(f"baseline: given with mode={config.mode}; allowed is mode=full, as it needs every cell")
-    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
-        raise ScenarioError(f"grid.name: {name!r} was given; allowed are letters, digits, _, - and .")
     if not config.baselines or "://" in config.baselines:
         raise ScenarioError(f"baselines: {config.baselines!r} was given; allowed is the path of a folder")
     if config.baseline == CHECK:
