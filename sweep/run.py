@@ -21,7 +21,7 @@ from sweep.baseline.gate import open_gate
 from sweep.command import COMPLETE, FAILED_POINTS, MOST_FAILURES
 from sweep.config import Library, SweepConfig, given
 from sweep.document.text import one_line
-from sweep.executor import Execute, inline
+from sweep.executor import Execute, check_executor, executor
 from sweep.grid import expand, notes
 from sweep.pairs import aside
 from sweep.plan import Plan, TablePlan, windows
@@ -46,7 +46,6 @@ from workers.points import read_points
 from workers.schema import ScenarioError
 from workers.task import simulate
 
-EXECUTORS = ("ray", "inline")
 MOVED = 3
 
 MOST_SEEDS = 1000
@@ -60,8 +59,7 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     written, for bad input. However it is interrupted, the next start goes on from what the store holds.
     """
     clock = Clock()
-    if config.executor not in EXECUTORS:
-        raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
+    check_executor(config.executor)
     plan = plan_of(config, library)
     chosen = strategy(config.mode, plan)
     name = name_of(config)
@@ -72,7 +70,8 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
     reported = False
-    with _executor(config, simulate, store, to_run) as (execute, cpus):
+    in_process = config.executor == "inline" or not to_run
+    with executor(in_process, config.cluster, simulate, store.storage) as (execute, cpus):
         clock.lap("start")
         ready = time.time()
         if not config.quiet:
@@ -221,16 +220,6 @@ def _reported(results: Results, folder: Storage) -> bool:
         reason = one_line(f"{type(error).__name__}: {error}")
         print(f"report: could not be written ({reason}); python -m sweep.report makes it again", file=sys.stderr)
         return False
-
-
-def _executor(
-    config: SweepConfig, simulate: Simulate, store: Store, to_run: int
-) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
-    if config.executor == "inline" or not to_run:
-        return inline(simulate)
-    from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
-
-    return on_ray(config.cluster, simulate, store.storage)
 
 
 @contextlib.contextmanager
