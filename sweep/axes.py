@@ -80,7 +80,7 @@ def _spaced(name: str, spec: dict[str, Any]) -> list[float]:
     spaced = np.linspace(start, stop, num) if scale == "linear" else np.geomspace(start, stop, num)
     if name in COLUMNS and COLUMNS[name].kind is int:
         return [float(round(value)) for value in spaced]
-    return [float(f"{value:.6g}") for value in spaced]
+    return [min(max(float(f"{value:.6g}"), start), stop) for value in spaced]  # rounded, and yet never beyond an end
 
 
 def _number(name: str, key: str, value: Any) -> float:

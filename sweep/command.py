@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import html
+import os
 import re
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,10 +69,20 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> in
 def refuse_other_files(folder: Storage, own: tuple[str, ...]) -> None:
     """Raises ScenarioError where a command's folder holds anything but its ``own`` files, or begins of them."""
     wanted = {name.partition("/")[0] for name in own}
-    for name in _top(folder):
+    for name in output.top(folder):
         if name not in wanted and not name.endswith(PART):
             raise ScenarioError(
                 f"output: {folder.url} holds {name}, which is none of this command's; give an empty or a new folder"
+            )
+
+
+def refuse_to_replace(given: str, folder: Storage, names: Iterable[str]) -> None:
+    """Raises ScenarioError where a file of the folder, one of ``names``, is the very file ``given`` to be read."""
+    for name in names if "://" not in folder.url else ():
+        if os.path.realpath(os.path.join(folder.url, name)) == os.path.realpath(given):
+            raise ScenarioError(
+                f"{given} was given; output {folder.url} would replace it by the {name} that is written there;"
+                " give another folder"
             )
 
 
@@ -83,21 +95,36 @@ def refuse_another_fleet(folder: Storage, fleet: str) -> None:
             raise ScenarioError(f"output: {folder.url} holds {held}, not of {fleet}; give an empty or a new folder")
 
 
-def _top(folder: Storage) -> list[str]:
-    """What lies in a folder; of a local one no deeper, which may be the root of everything."""
-    if "://" in folder.url:
-        return sorted({name.partition("/")[0] for name, _ in folder.names()})
-    path = Path(folder.url)
-    return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+@dataclass(frozen=True)
+class Folder:
+    """Where a command writes its ``files``, by name, and what it was ``given``: the path of a file, or a name."""
 
+    storage: Storage
+    files: tuple[str, ...]
+    given: str
 
-def write(folder: Storage, files: dict[str, bytes]) -> None:
-    """Writes a command's files, each whole; raises ScenarioError where the folder cannot be written."""
-    try:
-        for name, data in files.items():
-            folder.write(name, data)
-    except OSError as error:
-        raise ScenarioError(f"output: {folder.url} cannot be written ({error.strerror or error})") from None
+    @property
+    def url(self) -> str:
+        """An absolute path, or s3://bucket/prefix."""
+        return self.storage.url
+
+    def check(self) -> None:
+        """Raises ScenarioError where writing would replace the file given, or stand among somebody else's files."""
+        refuse_to_replace(self.given, self.storage, self.files)
+        refuse_other_files(self.storage, self.files)
+        refuse_another_fleet(self.storage, Path(self.given).name)
+
+    def write(self, files: dict[str, bytes]) -> None:
+        """Writes some of its files, each whole; raises ScenarioError where the folder cannot be written.
+
+        Checks it again: while the scenarios ran, another command may have written there.
+        """
+        self.check()
+        try:
+            for name, data in files.items():
+                self.storage.write(name, data)
+        except OSError as error:
+            raise ScenarioError(f"output: {self.url} cannot be written ({error.strerror or error})") from None
 
 
 def run_options(parser: argparse.ArgumentParser, name: str, horizon_s: float) -> None:
@@ -112,15 +139,16 @@ def run_options(parser: argparse.ArgumentParser, name: str, horizon_s: float) ->
     parser.add_argument("--quiet", action="store_true", help="print failures and where the result is, nothing else")
 
 
-def places(options: argparse.Namespace, name: str, own: tuple[str, ...]) -> tuple[Storage, Storage]:
-    """The folder for a command's ``own`` files and the store, by ``run_options``; raises ScenarioError."""
+def places(options: argparse.Namespace, name: str, files: tuple[str, ...], given: str) -> tuple[Folder, Storage]:
+    """The folder for a command's ``files`` and the store, by ``run_options``; raises ScenarioError.
+
+    ``given``: see ``Folder``.
+    """
     url = output.folder_of(options.output, name)
-    folder = open_storage(url, "output")
-    refuse_other_files(folder, own)
-    if fleet := getattr(options, "fleet", None):
-        refuse_another_fleet(folder, Path(fleet).name)
+    folder = Folder(open_storage(url, "output"), files, given)
+    folder.check()
     store = open_storage(output.store_of(options.store, url), "store")
-    output.refuse_nested(folder, store, options.store is not None)
+    output.refuse_nested(folder.storage, store, options.store is not None)
     return folder, store
 
 

@@ -17,11 +17,12 @@ import polars as pl
 
 from sweep.chunks import cut
 from sweep.config import Library, SweepConfig
+from sweep.executor import check_executor
 from sweep.plan import WINDOW_ROWS, Plan, windows
 from sweep.progress import duration
 from sweep.results import SCENARIO
 from sweep.rounds import strategy
-from sweep.run import EXECUTORS, name_of, places, plan_of
+from sweep.run import name_of, places, plan_of
 from sweep.store import Store
 from sweep.store.chunk import encode, table
 from sweep.store.index import Index
@@ -29,7 +30,7 @@ from sweep.store.keys import scenario_keys
 from sweep.task import Simulate, attempt
 from sweep.work import first_unknown
 from workers.delicate import followed
-from workers.schema import Columns, ScenarioError
+from workers.schema import Columns
 from workers.task import estimate_seconds, simulate
 
 SAMPLE_ROWS = 128
@@ -88,8 +89,7 @@ class Calibration:
 
 def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate) -> int:
     """Prints what the sweep would take; returns 0. Raises ScenarioError for what ``run`` would refuse."""
-    if config.executor not in EXECUTORS:
-        raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
+    check_executor(config.executor)
     plan = plan_of(config, library)
     strategy(config.mode, plan)
     _, store = places(config, name_of(config), plan)
@@ -110,7 +110,9 @@ def to_run(plan: Plan, store: Store, cpus: int) -> ToRun:
     for numbers in looked_at:
         columns = plan.rows(numbers)
         keys = scenario_keys(columns)
-        missing = first_unknown(keys, store, before if times == 1 else Index())  # else windows may have rows in common
+        if times > 1:  # these windows may have rows in common
+            before = Index()
+        missing = first_unknown(keys, store.index, before)
         equal += int(store.unknown(keys).sum()) - len(missing)
         columns = {name: values[missing] for name, values in columns.items()}
         seconds = estimate_seconds(columns)

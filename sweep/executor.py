@@ -1,4 +1,4 @@
-"""Runs tasks in this process; the other executor is in ``sweep.ray_executor``, and nothing here imports Ray.
+"""Where tasks run: in this process, or on Ray (``sweep.ray_executor``), which is imported only then.
 
 An executor is a context manager that gives ``execute(tasks) -> iterator of (task, reference)``, in any order, and the
 number of CPUs. It takes tasks as it needs them. A task that it split comes back as several smaller ones.
@@ -9,9 +9,30 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
+from sweep.config import ClusterConfig
+from sweep.storage import Storage
 from sweep.task import Reference, Simulate, Task, run_task
+from workers.schema import ScenarioError
 
 Execute = Callable[[Iterable[Task]], Iterator[tuple[Task, Reference]]]
+EXECUTORS = ("ray", "inline")
+
+
+def check_executor(name: str) -> None:
+    """Raises ScenarioError where that is none of EXECUTORS."""
+    if name not in EXECUTORS:
+        raise ScenarioError(f"executor: {name!r} was given; allowed are {', '.join(EXECUTORS)}")
+
+
+def executor(
+    in_process: bool, cluster: ClusterConfig, simulate: Simulate, store: Storage
+) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
+    """The one or the other; ``store``: where the tasks put their results, which all nodes of a cluster have to see."""
+    if in_process:
+        return inline(simulate)
+    from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
+
+    return on_ray(cluster, simulate, store)
 
 
 @contextlib.contextmanager

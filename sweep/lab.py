@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from sweep.config import ClusterConfig, Library
-from sweep.executor import Execute, inline
+from sweep.executor import Execute, executor
 from sweep.plan import TablePlan, windows
 from sweep.progress import Progress
 from sweep.results import Chunks, despite_losses, rows_of
@@ -99,22 +99,14 @@ def lab(
     deleted.
     """
     store = Store(storage)
-    for damaged in store.load(delete):
+    for line in store.told(store.load(delete)):
         if stream and delete:
-            print(f"store: {damaged} was damaged and is deleted; its points run again", file=stream)
-    made = Lab(library, store, _executor(in_process, simulate, storage), Progress(stream))
+            print(line, file=stream)
+    made = Lab(library, store, executor(in_process, ClusterConfig(), simulate, storage), Progress(stream))
     try:
         yield made
     finally:
         made.close()
-
-
-def _executor(in_process: bool, simulate: Simulate, storage: Storage) -> contextlib.AbstractContextManager:
-    if in_process:
-        return inline(simulate)
-    from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
-
-    return on_ray(ClusterConfig(), simulate, storage)
 
 
 def points_csv(scenarios: Sequence[Scenario]) -> bytes:

@@ -13,6 +13,7 @@ from sweep.storage.names import PART
 from workers.schema import ScenarioError
 
 MANIFEST, STATUS, STORE = "manifest.json", "status.json", "store"
+ABSENT = f"it has no {MANIFEST}"
 
 
 def folder_of(output: str | None, name: str) -> str:
@@ -54,6 +55,12 @@ def refuse_foreign(folder: Storage, key: str) -> None:
         )
 
 
+def refuse_other_results(folder: Storage, key: str) -> None:
+    """Raises ScenarioError where the folder, whatever else is in it, has the manifest of another sweep than ``key``."""
+    if (why := foreign(folder, key)) not in ("", ABSENT):
+        raise ScenarioError(f"--output: {folder.url} holds other results: {why}; give another folder")
+
+
 def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
     """Raises ScenarioError where one of them lies in the other; the usual store may lie in the folder.
 
@@ -66,13 +73,16 @@ def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
         )
 
 
+def top(folder: Storage) -> list[str]:
+    """What lies in a folder; of a local one no deeper, which may be the root of everything."""
+    if "://" in folder.url:
+        return sorted({name.partition("/")[0] for name, _ in folder.names()})
+    return sorted(os.listdir(folder.url)) if os.path.isdir(folder.url) else []
+
+
 def _holds_anything(folder: Storage) -> bool:
     """Whether there is more than what a sweep leaves that is killed before its manifest is written."""
-    if "://" in folder.url:
-        names = [name for name, _ in folder.names()]
-    else:
-        names = os.listdir(folder.url) if os.path.isdir(folder.url) else []
-    return any(name != STATUS and not name.endswith(PART) for name in names)
+    return any(name != STATUS and not name.endswith(PART) for name in top(folder))
 
 
 def foreign(folder: Storage, key: str) -> str:
@@ -80,7 +90,7 @@ def foreign(folder: Storage, key: str) -> str:
     try:
         found = json.loads(folder.read(MANIFEST))["sweep_key"]
     except FileNotFoundError:
-        return f"it has no {MANIFEST}"
+        return ABSENT
     except OSError as error:
         return f"its {MANIFEST} cannot be read ({error.strerror or error})"
     except (LookupError, TypeError):

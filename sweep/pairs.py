@@ -5,11 +5,15 @@ Everything is lazy; ``in_file`` pairs many scenarios part by part, so that memor
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
-from workers.schema import SCENARIO_COLUMNS
+from sweep.parquet import sink
+from workers.schema import SCENARIO_COLUMNS, ScenarioError
 
 CLASSES = ("safe_in_both", "fixed", "broken_by_patch", "locked_in_both")
 CONTENT = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
@@ -59,14 +63,26 @@ def pairs(frame: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat(parts or [_pair(keyed, "", "")])
 
 
+@contextlib.contextmanager
+def aside(frame: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
+    """The same, worked out once and kept in temporary files; raises ScenarioError where these cannot be written."""
+    with contextlib.ExitStack() as kept:
+        try:
+            paired = in_file(frame, Path(kept.enter_context(tempfile.TemporaryDirectory())))
+        except OSError as error:
+            where = error.filename or "a temporary file"
+            raise ScenarioError(f"TMPDIR: {where} cannot be written ({error.strerror or error})") from None
+        yield paired
+
+
 def in_file(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
-    """The same, worked out once and kept in files in ``folder``."""
+    """The same, worked out once and kept in files in ``folder``; raises OSError."""
     keyed = _keyed(frame)
     parts = 1 + frame.select(pl.len()).collect().item() // PART_ROWS
     for number, (before, after) in enumerate(comparisons(policies(frame)) or [("", "")]):
         for part in range(parts):
             some = keyed.filter(pl.col("content") % parts == part)
-            _pair(some, before, after).sink_parquet(folder / f"pairs-{number}-{part}.parquet")
+            sink(_pair(some, before, after), str(folder / f"pairs-{number}-{part}.parquet"))
     return pl.scan_parquet(sorted(folder.glob("pairs-*.parquet")), glob=False)
 
 

@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # without it each task of no GPU warns
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of tasks in flight when the sweep stops: it has told why
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # pages of raylet state for a lost worker, on stdout, past log_to_driver
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it aborts at SIGTERM, before Python hears of it
 }
 

@@ -32,6 +32,17 @@ def execute(tasks: Iterable[Task], simulate: Simulate, cpus: Callable[[], int]) 
     Gives each with its reference as it is done, in any order; those that killed their workers come last, some of them
     in parts. Raises OSError where a worker could not write, ScenarioError where Ray itself is lost.
     """
+    import ray
+
+    try:
+        yield from _all(tasks, simulate, cpus)
+    except (ray.exceptions.RayError, ConnectionError) as error:  # Ray is gone, or cannot run tasks at all
+        reason = " ".join(str(error).split())[:300]
+        raise ScenarioError(f"cluster: Ray runs no tasks any more ({reason}); what is done is kept") from None
+
+
+def _all(tasks: Iterable[Task], simulate: Simulate, cpus: Callable[[], int]) -> Iterator[tuple[Task, Reference]]:
+    """Raises what Ray raises, too."""
     suspects: list[Task] = []
     yield from _run(tasks, simulate, _Now(lambda: 2 * cpus()), DEATHS_IN_COMPANY, suspects, "DEFAULT")
     while suspects:
@@ -78,9 +89,6 @@ def _run(
             except (ray.exceptions.NodeDiedError, ray.exceptions.ObjectLostError):
                 again.append(task)
                 time.sleep(TROUBLE_S)
-            except ray.exceptions.RayError as error:  # Ray is gone, or cannot run tasks at all
-                reason = " ".join(str(error).split())[:300]
-                raise ScenarioError(f"cluster: Ray runs no tasks any more ({reason}); what is done is kept") from None
             else:
                 yield task, done
 

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from sweep.parquet import sink
 from sweep.plan import WINDOW_ROWS, Plan, TablePlan, windows
 from sweep.refine.search import CELLS, RUN
 from sweep.storage import Storage
@@ -184,14 +185,11 @@ def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | No
     local = "://" not in target
     beside = f"{target}.part" if local else target  # an object store shows an object when all of it is there
 
-    def sink() -> None:
-        register_io_source(frames, schema=SCHEMA).sink_parquet(
-            beside, row_group_size=WINDOW_ROWS, storage_options=options or None
-        )
+    table = register_io_source(frames, schema=SCHEMA)
 
     try:
         with ThreadPoolExecutor(1) as thread:  # polars hears no signal while it writes; this thread does
-            writing = thread.submit(sink)
+            writing = thread.submit(sink, table, beside, row_group_size=WINDOW_ROWS, storage_options=options or None)
             try:
                 writing.result()
             except BaseException:

@@ -7,7 +7,6 @@ import dataclasses
 import io
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -22,9 +21,9 @@ from sweep.baseline.gate import open_gate
 from sweep.command import COMPLETE, FAILED_POINTS, MOST_FAILURES
 from sweep.config import Library, SweepConfig, given
 from sweep.document.text import one_line
-from sweep.executor import Execute, inline
+from sweep.executor import Execute, check_executor, executor
 from sweep.grid import expand, notes
-from sweep.pairs import in_file
+from sweep.pairs import aside
 from sweep.plan import Plan, TablePlan, windows
 from sweep.progress import Progress
 from sweep.report.answers.words import count
@@ -47,7 +46,6 @@ from workers.points import read_points
 from workers.schema import ScenarioError
 from workers.task import simulate
 
-EXECUTORS = ("ray", "inline")
 MOVED = 3
 
 MOST_SEEDS = 1000
@@ -61,19 +59,19 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
     written, for bad input. However it is interrupted, the next start goes on from what the store holds.
     """
     clock = Clock()
-    if config.executor not in EXECUTORS:
-        raise ScenarioError(f"executor: {config.executor!r} was given; allowed are {', '.join(EXECUTORS)}")
+    check_executor(config.executor)
     plan = plan_of(config, library)
     chosen = strategy(config.mode, plan)
     name = name_of(config)
-    gate = open_gate(config, name, plan, library)
     folder, store = places(config, name, plan)
+    gate = open_gate(config, name, plan, library)
     refuse_running(folder)
     clock.lap("plan")
     to_run, told = _look_up(plan, store, name, config.mode)
     clock.lap("look_up")
     reported = False
-    with _executor(config, simulate, store, to_run) as (execute, cpus):
+    in_process = config.executor == "inline" or not to_run
+    with executor(in_process, config.cluster, simulate, store.storage) as (execute, cpus):
         clock.lap("start")
         ready = time.time()
         if not config.quiet:
@@ -152,7 +150,7 @@ def places(config: SweepConfig, name: str, plan: Plan) -> tuple[Storage, Store]:
 
 def _look_up(plan: Plan, store: Store, name: str, mode: str) -> tuple[int, list[str]]:
     """Loads the store; how many scenarios of the plan are to run (refined: at most), and what to tell of that."""
-    told = [f"store: {damaged} was damaged and is deleted; its points run again" for damaged in store.load()]
+    told = store.told(store.load())
     to_run, why = len(plan), ""
     if len(store.index) or len(plan) <= MOST_EXPLAINED:  # else ten million scenarios would be looked up for nothing
         ahead = missing if mode == "refine" else will_run
@@ -203,8 +201,8 @@ def _set(value: Any) -> Any:
 
 def _summarized(results: Results, folder: Storage) -> str:
     """Writes summary and map into the folder; returns the closing table as text."""
-    with tempfile.TemporaryDirectory() as scratch:
-        summary = summarize(results.table, in_file(results.table, Path(scratch)))
+    with aside(results.table) as paired:
+        summary = summarize(results.table, paired)
     parquet = io.BytesIO()
     summary.write_parquet(parquet)
     folder.write("summary.parquet", parquet.getvalue())
@@ -224,20 +222,10 @@ def _reported(results: Results, folder: Storage) -> bool:
         return False
 
 
-def _executor(
-    config: SweepConfig, simulate: Simulate, store: Store, to_run: int
-) -> contextlib.AbstractContextManager[tuple[Execute, int]]:
-    if config.executor == "inline" or not to_run:
-        return inline(simulate)
-    from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
-
-    return on_ray(config.cluster, simulate, store.storage)
-
-
 @contextlib.contextmanager
 def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iterator[None]:
     """The sweep's folder with its manifest, which says at the end how it ended, and its status meanwhile."""
-    heart = begin(folder, progress.snapshot)
+    heart = begin(folder, record["sweep_key"], progress.snapshot)
     try:
         manifest.write(folder, record)
         yield

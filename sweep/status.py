@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.command import COMPLETE, ENDS, FAILED_POINTS, Parser, exit_code
-from sweep.output import STATUS
+from sweep.output import STATUS, refuse_foreign
 from sweep.progress import describe, duration, ended
 from sweep.storage import Storage, open_storage
 from workers.schema import ScenarioError
@@ -92,10 +92,14 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return said
 
 
-def begin(folder: Storage, counts: Callable[[], dict[str, Any]]) -> Heart:
-    """The heart of a sweep into the folder; raises ScenarioError where another process is writing one there."""
+def begin(folder: Storage, key: str, counts: Callable[[], dict[str, Any]]) -> Heart:
+    """The heart of the sweep ``key`` into the folder.
+
+    Raises ScenarioError where another process is writing one there, or another sweep has meanwhile.
+    """
     with _alone(folder):
         refuse_running(folder)
+        refuse_foreign(folder, key)
         return Heart(folder, counts)
 
 

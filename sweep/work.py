@@ -128,14 +128,15 @@ def will_run(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterato
     """Of each batch of row numbers those that ``compute`` would run: of equal content the first."""
     before = Index()
     for numbers in batches:
-        yield numbers[first_unknown(scenario_keys(plan.rows(numbers)), store, before)]
+        yield numbers[first_unknown(scenario_keys(plan.rows(numbers)), store.index, before)]
 
 
-def first_unknown(keys: np.ndarray, store: Store, before: Index) -> np.ndarray:
-    """The places of the first of each key that neither the store nor ``before`` knows; that knows them then."""
+def first_unknown(keys: np.ndarray, *known: Index) -> np.ndarray:
+    """The places of the first of each key that none of the indices knows; the last one knows them then."""
     new = first_of_each(keys)
-    new = new[store.unknown(keys[new]) & (before.find(keys[new])[0] < 0)]
-    before.put(keys[new], PENDING)
+    for index in known:
+        new = new[index.find(keys[new])[0] < 0]
+    known[-1].put(keys[new], PENDING)
     return new
 
 
@@ -144,13 +145,11 @@ def _tasks(plan: Plan, batches: Iterable[np.ndarray], store: Store, cpus: int, p
         for numbers in np.split(batch, range(WINDOW_ROWS, len(batch), WINDOW_ROWS)):
             columns = plan.rows(numbers)
             keys = scenario_keys(columns)
-            new = first_of_each(keys)
-            new = new[store.unknown(keys[new])]
+            new = first_unknown(keys, store.index)
             progress.reuse(len(keys) - len(new))
             columns = {name: values[new] for name, values in columns.items()}
             whole = _beside_their_runs(Task(columns, keys[new], store.storage))
             columns = whole.columns
-            store.index.put(whole.keys, PENDING)
             seconds, delicate = estimate_seconds(columns), followed(columns)
             progress.foresee(len(seconds), float(seconds[~delicate].sum()), float(seconds[delicate].sum()))
             parts = cut(seconds, delicate, cpus)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,8 @@ class Gate:
 
     def close(self, folder: Storage, command: list[str]) -> tuple[bool, str]:
         """Whether the results in the folder hold, and what to tell; ``command``: the sweep's. Raises OSError."""
+        if self.action != CHECK:
+            _delete_earlier(folder)
         if self.action is None:
             return True, ""
         now = self.measured(folder)
@@ -80,8 +82,19 @@ class Gate:
         return f"{told}\n  written: {self.path}"
 
 
+def _delete_earlier(folder: Storage) -> None:
+    """What an earlier check left, which would pass for one of these results; raises OSError."""
+    for name in (MARKDOWN, JUNIT):
+        with contextlib.suppress(FileNotFoundError):
+            folder.read(name)  # in a bucket, who may write may not be let delete: only where there is something
+            folder.delete(name)
+
+
 def open_gate(config: SweepConfig, name: str, plan: Plan, library: Library) -> Gate:
-    """The gate of a sweep of the grid ``name``; raises ScenarioError, before anything runs, where it cannot work."""
+    """The gate of a sweep of the grid ``name``, which can name a file (``sweep.output``).
+
+    Raises ScenarioError, before anything runs, where it cannot work.
+    """
     costs = {cost: values if len(values := plan.distinct(cost)) > 1 else values[0] for cost in COST_NAMES}
     policies: dict[str, Any] = {policy: dict(library.depot[policy]) for policy in plan.distinct("policy")}
     now = Baseline(name, MODEL_VERSION, costs, policies, ())
@@ -92,8 +105,6 @@ def open_gate(config: SweepConfig, name: str, plan: Plan, library: Library) -> G
         raise ScenarioError(f"baseline: {config.baseline!r} was given; allowed are {CHECK}, {UPDATE}")
     if config.mode != "full":
         raise ScenarioError(f"baseline: given with mode={config.mode}; allowed is mode=full, as it needs every cell")
-    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
-        raise ScenarioError(f"grid.name: {name!r} was given; allowed are letters, digits, _, - and .")
     if not config.baselines or "://" in config.baselines:
         raise ScenarioError(f"baselines: {config.baselines!r} was given; allowed is the path of a folder")
     if config.baseline == CHECK:

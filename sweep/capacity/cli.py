@@ -17,7 +17,7 @@ from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Study, complete
 from sweep.capacity.table import table
-from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures, write
+from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
@@ -45,7 +45,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     named = library(options.config_dir)
     hosts = read_fleet(options.fleet, named, horizon_s)
     study = Study(hosts, REMEDIES, {name: named.host[name] for name in TABLES})
-    folder, store = places(options, "capacity", FILES)
+    folder, store = places(options, "capacity", FILES, options.fleet)
     told = None if options.quiet else sys.stderr
     with lab(named, store, options.inline, told, simulate, delete=not options.dry_run) as made:
         if options.dry_run:
@@ -57,15 +57,14 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     repeat = shlex.join(["python", "-m", "sweep.capacity", *argv])
     print("" if options.quiet else f"{to_terminal((*lead(findings), overview(findings, REMEDIES)))}\n\n", end="")
     whole = document(Path(options.fleet).name, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
-    write(
-        folder,
+    folder.write(
         {
             "capacity.csv": table(findings, REMEDIES).write_csv().encode(),
             "capacity.md": to_markdown(whole).encode(),
             "capacity.html": to_html(whole).encode(),
             "runs.csv": points_csv(study.asked),
             **{f"figures/{figure.name}.svg": figure.svg.encode() for figure in figures(whole)},
-        },
+        }
     )
     print(f"report: {folder.url}/capacity.html")
     return told_failures(study.rows)

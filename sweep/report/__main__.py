@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sweep.command import COMPLETE, ENDS, Parser, start
+from sweep.output import refuse_other_results
 from sweep.report.inputs import open_results
 from sweep.report.page import PAGE, document, write_report
 from sweep.storage import Storage, open_storage
@@ -25,8 +26,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", metavar="DIR", help="a results folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--output", metavar="DIR2", help="where the report goes; by default beside the results")
     given = parser.parse_args(argv)
-    said = document(open_results(_to_read(given.folder)))
+    results = open_results(_to_read(given.folder))
+    said = document(results)
     storage = open_storage(given.folder if given.output is None else given.output, "--output")
+    if storage.url != results.url:
+        refuse_other_results(storage, results.manifest.get("sweep_key", ""))
     try:
         write_report(said, storage)
     except OSError as error:

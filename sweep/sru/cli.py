@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from sweep.capacity.fleet import FLEET_COLUMNS, HostClass, host_class, read_fleet
-from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures, write
+from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures
 from sweep.config import Library
 from sweep.document.markdown import to_markdown
 from sweep.lab import lab, points_csv
@@ -33,17 +33,17 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     options = _parser().parse_args(argv)
     named = library(options.config_dir)
     hosts = _hosts(options, named)
-    folder, store = places(options, "sru", FILES)
+    folder, store = places(options, "sru", FILES, options.host)
     with lab(named, store, options.inline, None if options.quiet else sys.stderr, simulate) as made:
         measured = measure(hosts, made.run)
         made.progress.close()
     wanted = [scenario for host in hosts for scenario in scenarios(host).values()]
-    write(folder, {"runs.csv": points_csv(wanted)})
+    folder.write({"runs.csv": points_csv(wanted)})
     if failed := told_failures(row for one in measured for row in one.rows.values()):
         return failed
     sizes = [depot(named.depot, host.scenario["cpus"]) for host in hosts]
     text = to_markdown(document(measured, sizes, shlex.join(["python", "-m", "sweep.sru", *argv])))
-    write(folder, {"sru.md": text.encode()})
+    folder.write({"sru.md": text.encode()})
     print(text, end="")
     print(f"sru.md and runs.csv: {folder.url}", file=sys.stderr)
     return COMPLETE

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import polars as pl
 
 from sweep.store import Store, chunk, write_chunk
 from sweep.store.keys import from_hex
+from workers.schema import ScenarioError
 
 FULL_ROWS = 1 << 17
 """Rows of a larger file, about: what is held in memory at once. Files of half of them and more stay as they are."""
+
+UNREADABLE = (FileNotFoundError, chunk.DamagedChunk, ScenarioError)
 
 
 def compact(store: Store, names: Iterable[str]) -> None:
@@ -22,13 +26,28 @@ def compact(store: Store, names: Iterable[str]) -> None:
 
     Raises OSError where the store cannot be written.
     """
-    rows = store.index.rows_by_file()
+    rows, there = store.index.rows_by_file(), {name for name, _ in store.storage.names(f"{store.version}/")}
+    for name, left in rows.items():
+        if not left and _superseded(store, name, there):
+            store.storage.delete(name)
     small = [(name, rows[name]) for name in names if 0 < rows.get(name, 0) < FULL_ROWS / 2]
     for group in _groups(small):
         _merge(store, group)
-    for name, left in store.index.rows_by_file().items():
-        if not left:
-            store.storage.delete(name)
+
+
+def _superseded(store: Store, name: str, there: set[str]) -> bool:
+    """Whether all rows of a file are in files that are ``there``, of names after its own.
+
+    Which of two files with the same rows the index prefers hangs on when it saw them: two sweeps, of which each deletes
+    the other one's, would lose the rows.
+    """
+    try:
+        keys = from_hex(store.read(name, ["scenario_key"])["scenario_key"])
+    except UNREADABLE:
+        return False
+    files, _ = store.index.find(keys)
+    holders = {store.index.names[file] if file > 0 else "" for file in np.unique(files)}
+    return holders <= there and all(holder > name for holder in holders)
 
 
 def _groups(small: list[tuple[str, int]]) -> Iterator[list[str]]:
@@ -47,12 +66,12 @@ def _groups(small: list[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def _merge(store: Store, group: list[str]) -> None:
-    """Replaces the files of a group by one of their rows; nothing, where one of them is gone or damaged."""
+    """Replaces the files of a group by one of their rows; nothing, where one of them is gone, damaged or unreadable."""
     try:
         table = pl.concat([store.read(name) for name in group]).unique(
             "scenario_key", keep="first", maintain_order=True
         )
-    except (FileNotFoundError, chunk.DamagedChunk):
+    except UNREADABLE:
         return
     merged = write_chunk(store.storage, store.version, table)
     store.index.put(from_hex(table["scenario_key"]), merged)

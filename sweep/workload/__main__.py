@@ -8,10 +8,11 @@ import shlex
 import textwrap
 from pathlib import Path
 
-from sweep.command import COMPLETE, ENDS, Parser, library, start
+from sweep.command import COMPLETE, ENDS, Parser, library, refuse_to_replace, start
+from sweep.storage.local import LocalStorage
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
-from sweep.workload.write import write
+from sweep.workload.write import files_of, write
 from workers.schema import ScenarioError, check_value, column
 
 DESCRIPTION = """\
@@ -45,6 +46,7 @@ def main(argv: list[str]) -> int:
     name = _name(given.name, given.trace)
     if not given.output or "://" in given.output:
         raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
+    refuse_to_replace(given.trace, LocalStorage.at(given.output), files_of(name))
     if given.cpus is not None:
         check_value(column("cpus"), given.cpus)
     found = estimate(measured := measure(given.trace), given.trace, given.cpus)

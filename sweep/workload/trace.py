@@ -20,6 +20,10 @@ import polars as pl
 from workers.schema import ScenarioError
 
 BLOCK_BYTES = 1 << 23
+PIECE_BYTES = 1 << 12
+"""Read at once: a read that meets damage gives nothing of what it has decoded."""
+
+DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 LONGEST_LINE_BYTES = 1 << 16
 EVENT = (
     r"\[(\d{1,4})\]\s+(?:[^\s:]+\s+)?(\d{1,9})\.(\d{1,9}):\s+(?:iommu:)?(map|unmap):\s+"
@@ -74,7 +78,7 @@ def blocks(path: str, seen: Seen) -> Iterator[Events]:
     left = b""
     try:
         with _raw(path) as raw, _unpacked(raw, path) as file:
-            while block := file.read(BLOCK_BYTES):
+            for block in _decoded(file):
                 whole, newline, left = (left + block).rpartition(b"\n")
                 if newline:
                     yield _events(whole, seen)
@@ -82,11 +86,26 @@ def blocks(path: str, seen: Seen) -> Iterator[Events]:
                     raise ScenarioError(f"{path} was given; it is no text with lines")
             if left:
                 yield _events(left, seen)
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except DAMAGE as error:
         where = f"after line {seen.lines}" if seen.lines else "from the start"
         raise ScenarioError(f"{path} was given; its compressed data are damaged {where} ({error})") from None
     except OSError as error:
         raise ScenarioError(f"{path} was given; it cannot be read ({error.strerror or error})") from None
+
+
+def _decoded(file: Any) -> Iterator[bytes]:
+    """The bytes of a file in blocks; raises one of DAMAGE, when all that decodes before it has been given."""
+    block = bytearray()
+    try:
+        while piece := file.read1(PIECE_BYTES):
+            block += piece
+            if len(block) >= BLOCK_BYTES:
+                yield bytes(block)
+                block.clear()
+    except DAMAGE:
+        yield bytes(block)
+        raise
+    yield bytes(block)
 
 
 def _raw(path: str) -> Any:

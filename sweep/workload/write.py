@@ -24,6 +24,11 @@ POLICIES = ("array", "list")
 Values = dict[str, str | int | float]
 
 
+def files_of(name: str) -> tuple[str, str]:
+    """The workload's file and that of the points, in the folder."""
+    return f"workload/{name}.yaml", f"{name}.csv"
+
+
 def write(found: Estimate, folder: str, name: str, source: str, costs: Mapping[str, float]) -> tuple[Path, Path]:
     """Writes FOLDER/workload/NAME.yaml and FOLDER/NAME.csv; their paths. ``source``: the trace; ``costs``: of the
     points, which have no host, so that they say the same as a grid of the workload.
@@ -35,9 +40,9 @@ def write(found: Estimate, folder: str, name: str, source: str, costs: Mapping[s
     for row in rows:
         complete_row(row)
     storage = LocalStorage.at(folder)
-    files = {f"workload/{name}.yaml": yaml_text(found, source), f"{name}.csv": csv_text(rows)}
+    files = files_of(name)
     try:
-        for file, text in files.items():
+        for file, text in zip(files, (yaml_text(found, source), csv_text(rows)), strict=True):
             storage.write(file, text.encode("utf-8", "replace"))
     except OSError as error:
         raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None

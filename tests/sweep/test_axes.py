@@ -24,6 +24,9 @@ from workers.schema import ScenarioError
         ("cpus", {"start": 1, "stop": 4, "num": 4, "scale": "linear"}, [1, 2, 3, 4]),
         ("unmap_rate_per_s", {"start": 1e3, "stop": 1e6, "num": 4, "scale": "log"}, [1e3, 1e4, 1e5, 1e6]),
         ("rb_visit_ns", {"start": 0, "stop": 1, "num": 3}, [0.0, 0.5, 1.0]),
+        ("rb_visit_ns", {"start": 0, "stop": 1, "num": 4}, [0.0, 0.333333, 0.666667, 1.0]),
+        ("unmap_rate_per_s", {"start": 1, "stop": 1234567, "num": 2}, [1.0, 1234567.0]),
+        ("unmap_rate_per_s", {"start": 1.2345612, "stop": 2, "num": 2, "scale": "log"}, [1.2345612, 2.0]),
     ],
 )
 def test_values(name: str, said: object, values: list[object]) -> None:

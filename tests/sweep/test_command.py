@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+from pathlib import Path
 
 import pytest
 
-from sweep.command import exit_code
+from sweep.command import Folder, exit_code, refuse_to_replace
+from sweep.storage import open_storage
+from sweep.storage.s3 import S3Storage
 from workers.schema import ScenarioError
 
 
@@ -39,3 +42,28 @@ def test_every_help_says_it(name: str, capsys: pytest.CaptureFixture[str]) -> No
     said = " ".join(capsys.readouterr().out.split())
     assert "70 a defect" in said
     assert "130 interrupted" in said
+
+
+def test_no_command_replaces_the_file_that_it_was_given(tmp_path: Path) -> None:
+    """By whatever name that is."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "runs.csv").write_text("mine")
+    (tmp_path / "link.csv").symlink_to("out/runs.csv")
+    folder = open_storage(str(tmp_path / "out"))
+    for given in ("out/runs.csv", "out/../out/runs.csv", "link.csv"):
+        with pytest.raises(ScenarioError, match=r"would replace it by the runs\.csv that is written there"):
+            refuse_to_replace(str(tmp_path / given), folder, ("a.md", "runs.csv"))
+    refuse_to_replace(str(tmp_path / "out" / "runs.csv"), folder, ("a.md",))
+    refuse_to_replace("-", folder, ("runs.csv",))
+    refuse_to_replace(str(tmp_path / "out" / "runs.csv"), S3Storage("bucket", "out"), ("runs.csv",))
+
+
+def test_a_folder_that_another_command_has_written_meanwhile(tmp_path: Path) -> None:
+    folder = Folder(open_storage(str(tmp_path)), ("sru.md",), "typical")
+    folder.check()
+    folder.write({"sru.md": b"first"})
+    folder.write({"sru.md": b"again"})
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(ScenarioError, match=r"holds manifest\.json, which is none of this command's"):
+        folder.write({"sru.md": b"too late"})
+    assert (tmp_path / "sru.md").read_text() == "again"

@@ -232,6 +232,27 @@ def test_a_disk_that_is_full(tmp_path: Path, table: bytes) -> None:
     assert (tmp_path / "out" / "results.parquet").read_bytes() == table
 
 
+def test_a_disk_that_is_full_when_the_table_is_written(tmp_path: Path, table: bytes) -> None:
+    """The results', then that of temporary files."""
+    script = """
+        export FARM_TEST_PAUSE_S=0
+        mkdir out small && mount -t tmpfs -o size=20k none out && mount -t tmpfs -o size=4k none small
+        $SWEEP; echo "exit $?"
+        find out -name '*.parquet*' | wc -l
+        mount -o remount,size=64m out
+        TMPDIR=$PWD/small $SWEEP; echo "exit $?"
+        $SWEEP >/dev/null; echo "exit $?"
+        cp -r out kept
+    """
+    done = in_mounts_of_its_own(script, tmp_path)
+    assert done.stdout.splitlines() == ["exit 2", "0", "exit 2", "exit 0"], done
+    first, second = (line for line in done.stderr.splitlines() if "cannot be written" in line)
+    assert first == f"sweep: output: {tmp_path / 'out'} cannot be written (No space left on device)"
+    assert second.startswith(f"sweep: TMPDIR: {tmp_path / 'small'}/")
+    assert second.endswith(".parquet cannot be written (No space left on device)")
+    assert (tmp_path / "kept" / "results.parquet").read_bytes() == table
+
+
 def test_a_disk_that_turns_read_only(tmp_path: Path, table: bytes) -> None:
     script = """
         mkdir -p disk/store store && mount --bind disk/store store

@@ -11,8 +11,10 @@ import pytest
 
 from sweep.config import ClusterConfig
 from sweep.ray_executor import on_ray
-from tests.sweep.standin import simulate
+from tests.sweep.standin import DIES, simulate
 from workers.schema import ScenarioError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.usefixtures("ray_of_two")
@@ -61,3 +63,17 @@ def test_ray_address_decides_where_the_configuration_does_not(monkeypatch: pytes
         on_ray(ClusterConfig(address="127.0.0.1:3"), simulate),
     ):
         pass
+
+
+def test_of_a_worker_that_dies_the_terminal_hears_from_the_sweep_alone(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(
+        f"id,cpus,unmap_burst,burst_period_us,in_flight,seed\na,8,4,1000,16,0\ndie,9,4,1000,16,{DIES}\n"
+    )
+    code = "import sys, sweep.run, sweep.cli\nfrom tests.sweep.standin import simulate\n"
+    code += "sweep.run.run.__defaults__ = (simulate,)\nsys.exit(sweep.cli.main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", code, "points=p.csv", "output=out", "report=false", "quiet=true", "cluster.cpus=2"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "results: out\n")
+    assert done.stderr.startswith("failed: die (row 2): WorkerDied: ")
+    assert done.stderr.count("\n") == 2

@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import ray
 
 from sweep.config import ClusterConfig
 from sweep.ray_executor import on_ray
-from sweep.ray_tasks import QUARANTINED
+from sweep.ray_tasks import QUARANTINED, execute
 from sweep.storage import open_storage
 from sweep.store import Store
 from sweep.store.keys import from_hex, scenario_keys, to_hex
 from sweep.task import Task
 from tests.sweep import standin
 from tests.sweep.contents import contents
-from workers.schema import Columns
+from workers.schema import Columns, ScenarioError
 
 pytestmark = pytest.mark.usefixtures("ray_of_two")
 
@@ -79,3 +80,12 @@ def test_a_store_that_cannot_be_written_stops_the_sweep(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with on_ray(ClusterConfig(), standin.simulate) as (execute, _), pytest.raises(OSError, match="Not a directory"):
         list(execute(waiting))
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no\nanswer"), ray.exceptions.RpcError("no answer")])
+def test_a_ray_that_is_lost_is_none_of_the_store_s_trouble(error: Exception, tmp_path: Path) -> None:
+    def lost() -> int:
+        raise error
+
+    with pytest.raises(ScenarioError, match=r"cluster: Ray runs no tasks any more \(no answer\); what is done is kept"):
+        list(execute(tasks(tmp_path, contents(0, 1), 1), standin.simulate, lost))

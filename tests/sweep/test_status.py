@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from sweep.output import MANIFEST
 from sweep.progress import Progress
-from sweep.status import GONE, OLD_S, STATUS, Heart, main, read, refuse_running, standing_of, text
+from sweep.status import GONE, OLD_S, STATUS, Heart, begin, main, read, refuse_running, standing_of, text
 from sweep.storage import open_storage
 from sweep.storage.local import LocalStorage
 from workers.schema import ScenarioError
@@ -133,6 +134,17 @@ def test_a_folder_that_another_sweep_writes(tmp_path: Path, monkeypatch: pytest.
         refuse_running(folder)
     (tmp_path / STATUS).write_text("{}")
     refuse_running(folder)
+
+
+def test_another_sweep_that_came_and_went_since_the_folder_was_looked_at(tmp_path: Path) -> None:
+    folder = open_storage(str(tmp_path / "new"))
+    for _ in range(2):  # the second one goes on where the first one ended
+        begin(folder, "key", lambda: COUNTS).stop("complete")
+        folder.write(MANIFEST, json.dumps({"sweep_key": "key"}).encode())
+    before = folder.read(STATUS)
+    with pytest.raises(ScenarioError, match=r"something else than this sweep: its manifest\.json is of another"):
+        begin(folder, "other", lambda: COUNTS)
+    assert folder.read(STATUS) == before
 
 
 def test_a_driver_that_was_lost_on_another_machine_is_waited_for_and_then_blocks_nothing(

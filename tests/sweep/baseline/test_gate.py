@@ -73,6 +73,15 @@ def test_update_then_check(capsys: pytest.CaptureFixture[str], here: Path) -> No
     assert sweep_with(_calm(slower), "e", "baseline=check") == 0
 
 
+@pytest.mark.parametrize("argv", [["baseline=update"], []])
+def test_nothing_of_an_earlier_check_is_left(argv: list[str], here: Path) -> None:
+    assert sweep_with(standin.simulate, "a", "baseline=update") == 0
+    assert sweep_with(raising, "b", "baseline=check") == 3
+    assert (here / "b/baseline.xml").exists()
+    assert sweep_with(raising, "b", *argv) == 1
+    assert sorted(path.name for path in (here / "b").glob("baseline.*")) == []
+
+
 def _calm(simulate: Any) -> Any:
     """With stays as the stand-in gives them, but below the re-arm period."""
 

@@ -72,6 +72,17 @@ def test_the_report_of_another_fleet_is_kept(capsys: pytest.CaptureFixture[str])
     assert main(["a&b.csv", *argv], LOCKS) == 0  # the same one again
 
 
+@pytest.mark.parametrize("name", FILES[:4])
+def test_its_own_fleet_is_never_replaced(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(fleet("web,5.15,16,8,1000,64,")).rename(name)
+    before = Path(name).read_bytes()
+    argv = [name, "--inline", "--output", ".", "--store", "../store", "--quiet"]
+    assert exit_code("sweep.capacity", lambda given: main(given, LOCKS), argv) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"sweep.capacity: {name} was given; output {Path().absolute()} would replace it by the")
+    assert (Path(name).read_bytes(), [path.name for path in Path().iterdir()]) == (before, [name])
+
+
 def test_interrupted_it_goes_on_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     argv = [fleet("web,5.15,16,8,100,64,"), "--inline", "--output", "out"]
     batches: list[int] = []

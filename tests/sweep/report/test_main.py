@@ -61,6 +61,23 @@ def test_beside_the_results_by_default(results: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("short")
+def test_the_report_of_another_sweep_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, key in (("a", "key"), ("again", "key"), ("b", "other")):
+        (tmp_path / name).mkdir()
+        boundary_frame().write_parquet(tmp_path / name / "results.parquet")
+        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest(sweep_key=key)))
+    before = contents(tmp_path / "b")
+    assert exit_code("sweep.report", main, [str(tmp_path / "a"), "--output", str(tmp_path / "b")]) == 2
+    assert capsys.readouterr().err == (
+        f"sweep.report: --output: {tmp_path / 'b'} holds other results: its manifest.json is of another sweep, or of"
+        " another version of the model; give another folder\n"
+    )
+    assert contents(tmp_path / "b") == before
+    for name in ("a", "again", "new", "new"):
+        assert main([str(tmp_path / "a"), "--output", str(tmp_path / name)]) == 0
+
+
+@pytest.mark.usefixtures("short")
 def test_to_read_a_folder_it_need_not_be_written(results: Path, tmp_path: Path, monkeypatch: Any) -> None:
     tried: list[str] = []
     monkeypatch.setattr(LocalStorage, "try_writing", lambda storage: tried.append(storage.url))

@@ -70,6 +70,14 @@ def test_each_host_s_longest_stay_has_the_limit_of_its_ticks() -> None:
     assert "stays below the re-arm period (16,000 at HZ=250, 11,000 at HZ=1000) wherever" in text.replace("\\", "")
 
 
+def test_its_own_fleet_is_never_replaced(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("fleet.csv").rename("runs.csv")
+    argv = ["runs.csv", "--inline", "--output", ".", "--store", "../store"]
+    assert exit_code("sweep.sru", lambda given: main(given, LOCKS), argv) == 2
+    assert capsys.readouterr().err.startswith("sweep.sru: runs.csv was given; output ")
+    assert ([path.name for path in Path().iterdir()], Path("runs.csv").read_text()) == (["runs.csv"], FLEET)
+
+
 def test_a_run_that_fails_is_told_and_nothing_is_claimed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["typical", "--seed", "666", "--inline", "--output", "out"], LOCKS) == 1
     told = capsys.readouterr()

@@ -174,6 +174,14 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     assert sorted(here.rglob("*")) == before
 
 
+def test_the_trace_itself_is_never_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("db7.csv").write_text(TWO)
+    assert exit_code("sweep.workload", main, ["db7.csv", "--cpus", "64", "-o", "."]) == 2
+    told = f"db7.csv was given; output {here} would replace it by the db7.csv that is written there; give another"
+    assert told in capsys.readouterr().err
+    assert ([path.name for path in here.iterdir()], Path("db7.csv").read_text()) == (["db7.csv"], TWO)
+
+
 def test_the_help_shows_how_to_record(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])

@@ -127,6 +127,21 @@ def test_what_cannot_be_read(data: bytes, told: str, tmp_path: Path) -> None:
         read(str(tmp_path / "t"))
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_damage_is_told_after_the_lines_that_come_before_it(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    lines = [MAP.replace("12.000001", f"{number}.{number * 7919 % 1000003:06}") for number in range(1, 9000)]
+    packed = pack("\n".join(lines).encode())
+    (tmp_path / "whole").write_bytes(packed)
+    whole, _ = read(str(tmp_path / "whole"))
+    assert len(whole) == len(lines)
+    (tmp_path / "t").write_bytes(packed[: len(packed) // 2])
+    counted = Seen()
+    with pytest.raises(ScenarioError, match=r"its compressed data are damaged after line \d+ \(") as told:
+        list(blocks(str(tmp_path / "t"), counted))
+    assert f"after line {counted.events} (" in str(told.value)
+    assert counted.events > len(lines) // 4
+
+
 def test_no_lines_no_file_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "BLOCK_BYTES", 100_000)
     (tmp_path / "t").write_bytes(b"x" * 200_000)
