@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from sweep.parquet import sink
-from workers.schema import SCENARIO_COLUMNS, ScenarioError
+from workers.schema import LOCKED, SCENARIO_COLUMNS, ScenarioError
 
 CLASSES = ("safe_in_both", "fixed", "broken_by_patch", "locked_in_both")
 CONTENT = tuple(c.name for c in SCENARIO_COLUMNS if c.name not in ("id", "policy"))
@@ -98,7 +98,7 @@ def _pair(keyed: pl.LazyFrame, before: str, after: str) -> pl.LazyFrame:
     left, right = (keyed.filter(policy=name).unique("content", keep="any").drop("policy") for name in (before, after))
     joined = left.join(right.select("content", *figures), on="content", suffix="_after")
     joined = joined.rename({name: f"{name}_before" for name in figures}).drop("content")
-    locked = [pl.col(f"verdict_{side}") == "soft_lockup" for side in ("before", "after")]
+    locked = [pl.col(f"verdict_{side}") == LOCKED for side in ("before", "after")]
     name = (
         pl.when(locked[0] & locked[1]).then(pl.lit("locked_in_both"))
         .when(locked[0]).then(pl.lit("fixed"))

@@ -13,7 +13,7 @@ import numpy as np
 
 from workers import checked, hazard, policy
 from workers.jiffies import rearm_period_ms
-from workers.schema import RCACHE_BINS, RESULT_COLUMNS, Columns
+from workers.schema import LOCKED, RCACHE_BINS, RESULT_COLUMNS, Columns
 
 IOVA_NODE_BYTES = 64
 PAGE_BYTES = 4096
@@ -45,7 +45,7 @@ def verdict(residency_ms: np.ndarray, lockup_probability: np.ndarray, hz: np.nda
     """
     locked = (residency_ms >= SOFT_LOCKUP_MS) | (lockup_probability >= LIKELY_LOCKUP)
     chained = residency_ms >= rearm_period_ms(hz)
-    return np.where(locked, "soft_lockup", np.where(chained, "chained", "ok")).astype(object)
+    return np.where(locked, LOCKED, np.where(chained, "chained", "ok")).astype(object)
 
 
 def finish(counted: Columns, scenarios: Columns) -> Columns:

@@ -20,6 +20,7 @@ from sweep.baseline.lines import LOAD, lines, varied_costs
 from sweep.config import COST_NAMES, Library, SweepConfig
 from sweep.document.markdown import to_markdown
 from sweep.plan import Plan
+from sweep.report.answers.words import count
 from sweep.results import NAME, SCHEMA
 from sweep.storage import Storage
 from sweep.storage.local import LocalStorage
@@ -72,9 +73,9 @@ class Gate:
             LocalStorage.at(str(self.path.parent)).write(self.path.name, file_text(now).encode())
         except OSError as error:
             raise ScenarioError(f"baseline: {self.path} cannot be written ({error.strerror or error})") from None
-        told = f"baseline {now.grid}: the first one, {len(now.lines)} lines"
+        told = f"baseline {now.grid}: the first one, {count(len(now.lines), 'line')}"
         if self.damaged:
-            told = f"baseline {now.grid}: {len(now.lines)} lines, in place of one that could not be read"
+            told = f"baseline {now.grid}: {count(len(now.lines), 'line')}, in place of one that could not be read"
             told += f"\n  {self.damaged}"
         if self.was is not None:
             found = compare(self.was, now)
