@@ -25,7 +25,7 @@ def test_no_event_runs(monkeypatch):
 
 
 def test_what_the_model_runs_in_slices_is_the_same():
-    calm = table([CALM, CALM | {"policy": "list"}])
+    calm = table([CALM, CALM | {"policy": "list_untrimmed"}])
     ours, model = in_slices.simulate(calm), task.simulate(calm)
     assert list(ours) == list(model)
     assert all(np.array_equal(ours[name], model[name]) for name in model)

@@ -103,7 +103,7 @@ def test_rows_that_no_depot_tells_apart_run_once_and_count_twice():
 
 
 def test_a_steady_scenario_is_simulated_in_part():
-    took = model(load(cpus=1, horizon_s=5.0, lanes=1))
+    took = model(load(cpus=2, horizon_s=5.0, lanes=1))
     assert took.virtual_s == 5.0
     assert 0.1 < took.simulated < 0.9
 
