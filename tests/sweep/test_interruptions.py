@@ -28,7 +28,7 @@ SLOWLY = """
 import functools, runpy
 import sweep.chunks, sweep.run
 from tests.sweep.standin import simulate_slowly
-sweep.chunks.FEWEST_ROWS, sweep.chunks.TARGET_S = 1, 1e-9
+sweep.chunks.FEWEST_ROWS, sweep.chunks.TARGET_S, sweep.chunks.ALONE_S = 1, 1e-9, 1e-9
 sweep.run.run = functools.partial(sweep.run.run, simulate=simulate_slowly)
 runpy.run_module("sweep", run_name="__main__", alter_sys=False)
 """

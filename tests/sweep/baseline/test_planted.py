@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sweep.baseline.compare import Comparison, compare
 from sweep.baseline.file import Baseline
 from tests.sweep.baseline.measured import measured
 from workers import rcache
-from workers.depot import unbounded
+from workers.events.rcaches import Rcache, Rcaches
 
 GRID = ("+grid=ci", "grid.cpus=[64]", "grid.iova_pages=[16]", "grid.policy=[array,list]", "grid.horizon_s=0.3")
 
@@ -42,10 +43,10 @@ def test_no_trimming_by_the_policy(kept: Baseline) -> None:
 
 
 def test_no_trimming_by_the_model(kept: Baseline, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(magazines: np.ndarray, threshold: np.ndarray) -> np.ndarray:
-        return np.zeros(np.broadcast_shapes(magazines.shape, threshold.shape))
+    def none(self: Rcaches, rcache: Rcache, now: float) -> None:
+        rcache.work_due_ns = math.inf
 
-    monkeypatch.setattr(unbounded, "surplus", none)
+    monkeypatch.setattr(Rcaches, "_depot_work", none)
     found = compare(kept, measured(*GRID))
     assert kinds(found).keys() == {"list"}
     assert "tree" in kinds(found)["list"]
