@@ -146,7 +146,7 @@ def _left_to_it(s: State, p: Params, lanes: np.ndarray, view: Drain) -> Drain:
     may_come = ~s.row_busy[view.rows] & (view.rows != s.lane_timer_row[lanes][:, None])
     may_come[:, 0] = False  # it may be in this ring already
     # a CPU frees oversize IOVAs one by one, its ring locked: the callback waits as long as if it did so itself
-    may_come &= ~p.oversize[:, lanes].any(0)[:, None]
+    may_come &= ~p.oversize[:, lanes, None].any(0)
     next_ns, left = s.row_next_ns[view.rows] - s.lane_now_ns[lanes][:, None], view
     for _ in range(2):  # what it does not find does not take it any time
         ended_ns = _visits(s, p, lanes, left)[0]
