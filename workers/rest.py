@@ -81,12 +81,12 @@ def limits(scenarios: Columns) -> Limits:
     period_ns, holds = 1e3 * scenarios["burst_period_us"], capacity(scenarios)
     bypass = some_bypass(scenarios["iova_pages"])
     lifetime_ns = scenarios["in_flight"] / scenarios["unmap_burst"] * period_ns
-    # one CPU alone is no random sequence: its bursts beat against the ticks for as long as it runs
-    alone_ns = np.where(scenarios["active_cpus"] == 1, np.inf, 0.0)
     settled_ns = np.maximum(CALLBACKS * np.maximum(rearm_ns, period_ns), np.where(bypass, LIFETIMES * lifetime_ns, 0.0))
+    # one CPU alone is no random sequence: its bursts beat against the ticks for as long as it runs
+    settled_ns = np.where(scenarios["active_cpus"] == 1, np.inf, settled_ns)
     return Limits(
         horizon_ns=horizon_ns,
-        earliest_ns=np.maximum(np.maximum(settled_ns, alone_ns), horizon_ns / 2.0**MOST_DOUBLINGS),
+        earliest_ns=np.maximum(settled_ns, horizon_ns / 2.0**MOST_DOUBLINGS),
         rearm_ns=rearm_ns,
         magazines=np.where(trims(scenarios), scenarios["trim_threshold"], holds),
         nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / mean_slot_pages(scenarios["iova_pages"]), np.inf),

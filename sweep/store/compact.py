@@ -24,9 +24,9 @@ UNREADABLE = (FileNotFoundError, chunk.DamagedChunk, ScenarioError)
 def compact(store: Store, names: Iterable[str]) -> None:
     """Merges the small ones of these chunk files, in order; deletes files whose rows are all in others.
 
-    Raises OSError where the store cannot be written.
+    Raises OSError where the store cannot be written, ScenarioError where it cannot be listed.
     """
-    rows, there = store.index.rows_by_file(), {name for name, _ in store.storage.names(f"{store.version}/")}
+    rows, there = store.index.rows_by_file(), set(store.names())
     for name, left in rows.items():
         if not left and _superseded(store, name, there):
             store.storage.delete(name)
