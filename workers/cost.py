@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import cpu_time, pace, policy, rest, slices
+from workers import cpu_time, pace, policy, slices
 from workers.jiffies import rearm_period_ms
 from workers.mixes import of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
@@ -49,7 +49,7 @@ before the timer comes to them."""
 CALM = 0.5
 """Share of the time for which the lock is held up to which a load may keep its pace."""
 
-LOOKS = 4.0
+LOOKS = 2.0
 """Times its earliest moment: when such a load is taken to leave. Some do at once, some never."""
 
 CACHED_A_CPU = 190.0
@@ -107,17 +107,15 @@ def seconds_in_slices(scenarios: Columns) -> np.ndarray:
 
 
 def simulated_s(scenarios: Columns) -> np.ndarray:
-    """Virtual seconds up to the horizon, or until a scenario is likely to be at rest (workers.rest) or may be found to
-    keep its pace (workers.pace), shape (rows,)."""
+    """Virtual seconds up to the horizon, or until a scenario is likely to be found to keep its pace (workers.pace),
+    shape (rows,)."""
     load = expected_load(scenarios)
-    limits = rest.limits(scenarios)
-    rests = (load.oversize == 0) & (load.overflow == 0) & (load.stay_ns < rest.CALM_SHARE * limits.rearm_ns)
-    rests &= load.depot <= rest.NEARLY * limits.magazines
-    rests &= load.low_pages <= rest.NEARLY * PFNS_BELOW_4G
+    limits = pace.limits(scenarios)
+    frees = (load.oversize > 0) | (load.depot > limits.magazines)
     calm = (load.stay_ns < pace.STAY_SHARE * limits.rearm_ns) & (load.busy < CALM)
-    calm &= (load.low_pages <= pace.NEARLY_FULL * PFNS_BELOW_4G) | ~limits.frees_to_tree
-    until_ns = np.where(rests, limits.earliest_ns, np.where(calm, LOOKS * limits.earliest_ns, np.inf))
-    return np.minimum(until_ns, limits.horizon_ns) / 1e9
+    calm &= frees | (load.depot <= pace.NEARLY * limits.magazines)
+    calm &= (load.low_pages <= pace.NEARLY_FULL * PFNS_BELOW_4G) | ~(frees & limits.frees_to_tree)
+    return np.minimum(np.where(calm, LOOKS * limits.earliest_ns, np.inf), limits.horizon_ns) / 1e9
 
 
 def refused_in_rows(scenarios: Columns) -> np.ndarray:

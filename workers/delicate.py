@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import alike, cost, policy, rest, slices, timer
+from workers import alike, cost, pace, policy, slices, timer
 from workers.jiffies import rearm_period_ms
 from workers.mixes import mean_slot_pages, of_mixes, some_bypass
 from workers.params import Params
@@ -63,7 +63,7 @@ def from_the_start(scenarios: Columns) -> np.ndarray:
     load = cost.expected_load(scenarios)
     long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
     full = load.depot >= MAY_FILL_UP * policy.capacity(scenarios)
-    trimmed = policy.trims(scenarios) & (load.depot >= rest.NEARLY * scenarios["trim_threshold"])
+    trimmed = policy.trims(scenarios) & (load.depot >= pace.NEARLY * scenarios["trim_threshold"])
     bypass = some_bypass(scenarios["iova_pages"])
     return bypass | (scenarios["phase"] == "aligned") | close | long | full | trimmed | (load.busy >= BUSY)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers import cpu_time, policy, rest
+from workers import cpu_time, pace, policy
 from workers.jiffies import rearm_jiffies
 from workers.mixes import aligned_pages, size_classes
 from workers.packing import lost_pages
@@ -55,11 +55,11 @@ class Params:
     trim_magazines: np.ndarray
     trims: np.ndarray
     magazine: np.ndarray
-    # what a lane at rest stays away from (workers.rest)
-    rest_ns: np.ndarray
-    rest_magazines: np.ndarray
-    rest_nodes: np.ndarray
-    rest_frees_to_tree: np.ndarray
+    # by what its pace is judged (workers.pace)
+    settled_ns: np.ndarray
+    full_magazines: np.ndarray
+    full_nodes: np.ndarray
+    frees_to_tree: np.ndarray
     # costs
     cost: dict[str, np.ndarray]
     # rows
@@ -76,10 +76,10 @@ class Params:
         return len(self.pages)
 
     @property
-    def limits(self) -> rest.Limits:
+    def limits(self) -> pace.Limits:
         rearm_ns = self.timer_jiffies * self.tick_ns
-        return rest.Limits(
-            self.horizon_ns, self.rest_ns, rearm_ns, self.rest_magazines, self.rest_nodes, self.rest_frees_to_tree
+        return pace.Limits(
+            self.horizon_ns, self.settled_ns, rearm_ns, self.full_magazines, self.full_nodes, self.frees_to_tree
         )
 
 
@@ -96,7 +96,7 @@ def from_columns(scenarios: Columns) -> Params:
     slot = np.vectorize(aligned_pages, otypes=[float])(pages.astype(np.int64))
     active = scenarios["active_cpus"].astype(np.int64)
     first_row = np.concatenate(([0], np.cumsum(active)[:-1]))
-    limits = rest.limits(scenarios)
+    limits = pace.limits(scenarios)
     row_lane = np.repeat(np.arange(lanes), active)
     return Params(
         cpus=scenarios["cpus"].astype(np.int64),
@@ -128,10 +128,10 @@ def from_columns(scenarios: Columns) -> Params:
         trim_magazines=scenarios["trim_magazines"].astype(float),
         trims=policy.trims(scenarios),
         magazine=scenarios["magazine_pfns"].astype(float),
-        rest_ns=limits.earliest_ns,
-        rest_magazines=limits.magazines,
-        rest_nodes=limits.nodes,
-        rest_frees_to_tree=limits.frees_to_tree,
+        settled_ns=limits.earliest_ns,
+        full_magazines=limits.magazines,
+        full_nodes=limits.nodes,
+        frees_to_tree=limits.frees_to_tree,
         cost={name: scenarios[name].astype(float) for name in scenarios if name.endswith("_ns")},
         row_lane=row_lane,
         row_cpu=np.arange(len(row_lane)) - first_row[row_lane],

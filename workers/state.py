@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workers import in_flight, noise, pace
+from workers import growth, in_flight, noise
 from workers.in_flight import SEGMENTS
 from workers.noise import Stream
 from workers.params import Params
@@ -91,12 +91,12 @@ class State:
 
 Spans = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-PEAKS = tuple(name for name in pace.PEAKS if name != "bin_peak")
+PEAKS = tuple(name for name in growth.PEAKS if name != "bin_peak")
 """Of lanes: that of each bin is ``lane_depot_peak``."""
 
-WATCHED = (*pace.SUMS, *PEAKS, "now_ns")
+WATCHED = (*growth.SUMS, *growth.PEAKS, "now_ns")
 
-COUNTERS = (*pace.SUMS, *PEAKS, "wait_max_ns", "residency_max_ns", "irqs_off_max_ns")
+COUNTERS = (*growth.SUMS, *PEAKS, "wait_max_ns", "residency_max_ns", "irqs_off_max_ns")
 
 
 def initial(p: Params) -> State:
@@ -161,7 +161,7 @@ def initial(p: Params) -> State:
         lane_turns=np.zeros(lanes),
         lane_contended=np.zeros(lanes, bool),
         lane_blocked=np.zeros(lanes, bool),
-        lane_look_ns=p.rest_ns / 4.0,
+        lane_look_ns=p.settled_ns / 4.0,
         lane_seen=np.zeros((2, len(WATCHED), lanes)),
         count=count,
     )

@@ -48,7 +48,7 @@ class Machine:
     def fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""
         locked_tree, counted = self.domain.locked_tree, self.counted
-        draws = self.maps.draw(self.fill_each * len(self.in_flight))
+        draws = self.maps.draws.take(self.fill_each * len(self.in_flight))
         for _ in range(self.fill_each):
             for mine in self.in_flight:
                 size_class = draws.pop()

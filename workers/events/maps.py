@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from math import inf
-from random import Random
 from typing import Any
 
 from workers.events.clocks import Steps, begun_within
+from workers.events.draws import Draws
 from workers.events.flush_queue import FlushQueue
 from workers.events.iova import Iovas, no_iovas
 from workers.events.refusals import SHORTEST_ROW, Line
-from workers.mixes import size_classes
 
 
 class Maps:
@@ -24,8 +23,7 @@ class Maps:
     def __init__(self, scenario: Mapping[str, Any], queue: FlushQueue) -> None:
         self.queue, self.domain, self.clocks, self.counted = queue, queue.domain, queue.clocks, queue.counted
         self.in_flight, self.burst_size = queue.in_flight, scenario["unmap_burst"]
-        self.random = Random(scenario["seed"])
-        self.weights = [weight for _, weight in size_classes(scenario["iova_pages"])]
+        self.draws = Draws(scenario)
         self.alone = not self.domain.mixed and not queue.shift
         """Whether rows of maps are one step: of one size (of several, rows are short), and where no other CPU sees the
         list that this one maps for."""
@@ -33,11 +31,6 @@ class Maps:
         self.map_ns, self.cached_map_ns = scenario["map_ns"], scenario["map_ns"] + self.clocks.local_ns
         self.line = Line(scenario, self.cached_map_ns, self.domain)
         self.most_in_flight = 2 * scenario["in_flight"]
-
-    def draw(self, number: int) -> list[int]:
-        """Size classes of ``number`` maps, the first one last."""
-        classes = range(len(self.weights))
-        return self.random.choices(classes, self.weights, k=number)[::-1] if len(classes) > 1 else [0] * number
 
     def at_once(self, cpu: int, now: float) -> tuple[int, float]:
         """Maps those of a burst that a CPU's own magazines serve, of one size and while no timer may come in between;
@@ -57,7 +50,7 @@ class Maps:
     def burst(self, cpu: int, now: float, number: int) -> Steps:
         """Maps ``number`` for the CPU that will unmap them; the clock."""
         queue, target_cpu = self.queue, (cpu + self.queue.shift) % len(self.in_flight)
-        target, draws = self.in_flight[target_cpu], self.draw(number)
+        target, draws = self.in_flight[target_cpu], self.draws.take(number)
         while draws:
             if queue.timer_cpu == cpu:
                 now = yield from queue.softirq(cpu, now)
@@ -75,7 +68,7 @@ class Maps:
                 now = yield from self._map_missed(cpu, now, draws, target_cpu)
         return now
 
-    def _map_cached(self, cpu: int, now: float, draws: list[int], room: int) -> tuple[Iovas, float]:
+    def _map_cached(self, cpu: int, now: float, draws: bytearray, room: int) -> tuple[Iovas, float]:
         """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
         due; its clock."""
         each_ns, queue, rcache_of, rcaches = self.cached_map_ns, self.queue, self.domain.rcache_of, self.domain.rcaches
@@ -104,7 +97,7 @@ class Maps:
             now += each_ns
         return iovas, now
 
-    def _map_missed(self, cpu: int, now: float, draws: list[int], target_cpu: int) -> Steps:
+    def _map_missed(self, cpu: int, now: float, draws: bytearray, target_cpu: int) -> Steps:
         """The first of ``draws``, which the CPU's magazines did not serve, and those after it that they do not serve
         either, while nothing has to be looked at in between; the clock."""
         target, heap, clocks, counted = self.in_flight[target_cpu], self.clocks.heap, self.clocks, self.counted
@@ -146,7 +139,7 @@ class Maps:
             if rcache and rcaches.may_pop(cpu, rcache):
                 return now
 
-    def _map_refused(self, cpu: int, asked: float, draws: list[int], loaded: Iovas) -> Steps:
+    def _map_refused(self, cpu: int, asked: float, draws: bytearray, loaded: Iovas) -> Steps:
         """Maps, of one size, those of ``draws`` but the last whose first attempts, from ``asked`` on, are sure to be
         refused and whose second ones a poisoned ``loaded`` serves; when that last one asks for the lock."""
         target = self.in_flight[cpu]

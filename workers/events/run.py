@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workers import alike, pace, params, rest
+from workers import alike, pace, params
 from workers.events.machine import Machine
 from workers.events.tally import Tally, carried_on, columns, tally
 from workers.phases import uniform_phases
@@ -17,8 +17,7 @@ def run(scenarios: Columns) -> Columns:
     """The counters of ``workers.results.finish`` for each scenario, shapes (rows,).
 
     ``scenarios``: scenario and depot columns, shapes (rows,), at least one row. What is alike (``workers.alike``) from
-    a depot on that refused no magazine is one run; what is at rest (``workers.rest``) or keeps its pace
-    (``workers.pace``) is followed no further.
+    a depot on that refused no magazine is one run; what keeps its pace (``workers.pace``) is followed no further.
     """
     found: dict[int, Tally] = {}
     for rows in alike.by_capacity(scenarios):
@@ -45,16 +44,16 @@ def machine(scenario: Columns) -> Machine:
     return Machine(row, uniform_phases(params.from_columns(scenario)).tolist())
 
 
-def limits(scenario: Columns) -> rest.Limits:
+def limits(scenario: Columns) -> pace.Limits:
     """Of one scenario, shapes (1,), as plain numbers."""
-    return rest.Limits(*(values.tolist()[0] for values in rest.limits(scenario)))
+    return pace.Limits(*(values.tolist()[0] for values in pace.limits(scenario)))
 
 
 class Watch:
-    """Looks at a machine that stands for several rows, and takes the tally of each that is at rest or keeps its pace.
+    """Looks at a machine that stands for several rows, and takes the tally of each that keeps its pace.
     Once a depot overflowed, the machine stands for the first row alone."""
 
-    def __init__(self, ran: Machine, waiting: dict[int, rest.Limits]) -> None:
+    def __init__(self, ran: Machine, waiting: dict[int, pace.Limits]) -> None:
         self.ran, self.waiting = ran, waiting
         self.found: dict[int, Tally] = {}
         self.seen: list[Tally] = []
@@ -76,10 +75,9 @@ class Watch:
         return self.next_ns if self.stands_for() else None
 
     def _settle(self, quarter: Tally, half: Tally, now: Tally) -> None:
-        moments, stay_ns = (quarter.seen, half.seen, now.seen), max(now.counted.stay_max_ns, now.stay_ns)
+        stay_ns = max(now.counted.stay_max_ns, now.stay_ns)
         for row in self.stands_for():
             limit = self.waiting[row]
-            resting = bool(rest.at_rest(*moments, limit, now.above_4g, stay_ns))
-            if resting or pace.keeps(*moments, limit, stay_ns):
-                self.found[row] = carried_on(half, now, limit.horizon_ns, resting)
+            if pace.keeps(quarter.seen, half.seen, now.seen, limit, stay_ns):
+                self.found[row] = carried_on(quarter, half, now, limit.horizon_ns)
                 del self.waiting[row]

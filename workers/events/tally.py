@@ -6,14 +6,14 @@ from dataclasses import fields, replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workers import pace, rest
+from workers import growth, pace
 from workers.events.counters import Counters
 from workers.results import CPU_MAGAZINES, softirq_columns
 
 if TYPE_CHECKING:
     from workers.events.machine import Machine
 
-GROWING = tuple(counter.name for counter in fields(Counters) if counter.name in (*pace.SUMS, *pace.PEAKS))
+GROWING = tuple(counter.name for counter in fields(Counters) if counter.name in (*growth.SUMS, *growth.PEAKS))
 """Counters that a load adds to as long as it runs."""
 
 
@@ -26,17 +26,20 @@ class Tally(NamedTuple):
     callback_ns: float
     """How long the callback that goes on has lasted, 0 without one; ``stay_ns``: the stay in the softirq."""
     stay_ns: float
-    above_4g: bool
-    """Whether an IOVA lies there."""
 
     @property
-    def seen(self) -> rest.Seen:
+    def figures(self) -> dict[str, float]:
+        """Of GROWING, and when."""
+        return {name: getattr(self.counted, name) for name in GROWING} | {"now_ns": self.now_ns}
+
+    @property
+    def seen(self) -> pace.Seen:
         c = self.counted
-        return rest.Seen(
+        return pace.Seen(
             now_ns=self.now_ns,
             callbacks=len(c.callbacks_ns),
             callback_ns=sum(c.callbacks_ns),
-            depot_peak=c.depot_peak,
+            bin_peak=c.bin_peak,
             nodes_peak=c.nodes_peak,
             ops=c.ops,
             drained_by_timer=c.drained_by_timer,
@@ -56,22 +59,21 @@ def tally(m: Machine, now: float) -> Tally:
         counted=replace(m.counted, callbacks_ns=list(m.counted.callbacks_ns)),
         callback_ns=0.0 if callback_since_ns is None else now - callback_since_ns,
         stay_ns=0.0 if softirq_since_ns is None else now - softirq_since_ns,
-        above_4g=m.domain.locked_tree.tree.any_above_4g,
     )
 
 
-def carried_on(half: Tally, now: Tally, horizon_ns: float, resting: bool) -> Tally:
-    """The tally at the horizon of a load that is at rest (``resting``) or keeps its pace: its callbacks are those since
+def carried_on(quarter: Tally, half: Tally, now: Tally, horizon_ns: float) -> Tally:
+    """The tally at the horizon of a load that keeps its pace, seen at three moments: its callbacks are those since
     ``half`` again and again."""
-    times = (horizon_ns - now.now_ns) / (now.now_ns - half.now_ns)
-    doublings = rest.doublings(half.now_ns, now.now_ns, horizon_ns)
-    before, lately = ({name: getattr(t.counted, name) for name in GROWING} for t in (half, now))
+    before, since, lately = (t.figures for t in (quarter, half, now))
     grown: dict[str, Any] = {}
-    for name, more in pace.ahead(before, lately, times, doublings, resting).items():
-        count = getattr(now.counted, name)
-        grown[name] = count + (round(float(more)) if isinstance(count, int) else float(more))
+    for name, more in growth.ahead(before, since, lately, horizon_ns).items():
+        if name in GROWING:
+            count = getattr(now.counted, name)
+            grown[name] = count + (round(float(more)) if isinstance(count, int) else float(more))
     callbacks_ns = now.counted.callbacks_ns
     lately_ns = callbacks_ns[len(half.counted.callbacks_ns) :]
+    times = (horizon_ns - now.now_ns) / (now.now_ns - half.now_ns)
     again_ns = islice(cycle(lately_ns), round(times * len(lately_ns)))
     counted = replace(now.counted, **grown, callbacks_ns=[*callbacks_ns, *again_ns])
     return now._replace(now_ns=horizon_ns, counted=counted, callback_ns=0.0, stay_ns=0.0)
