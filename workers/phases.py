@@ -10,56 +10,22 @@ from functools import cache
 
 import numpy as np
 
+from workers import xorshift
 from workers.params import Params
-
-_START = 88172645463325252
-WARM_UP = 10
 
 
 def uniform_phases(p: Params) -> np.ndarray:
     """A number in [0, 1) for each row: the draws after the size draws of the initial fill, in the CPUs' first turns."""
-    seeds = (p.seed * np.uint64(7919) + np.uint64(1)) * np.uint64(2654435761)
-    state = np.uint64(_START) ^ seeds
     drawn = np.where(p.draws_sizes, p.in_flight * p.active, 0.0).astype(np.int64)
-    state = _jump(state, drawn + WARM_UP)
+    state = xorshift.jump(xorshift.seeded(p.seed), drawn)
     out = np.zeros(len(p.row_lane))
     order = [_first_turns(int(a)) for a in p.active]
     for turn in range(int(p.active.max(initial=0))):
         lanes = np.flatnonzero(p.active > turn)
-        state[lanes] = _step(state[lanes])
+        state[lanes] = xorshift.step(state[lanes])
         rows = p.first_row[lanes] + np.array([order[lane][turn] for lane in lanes])
-        out[rows] = (state[lanes] >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        out[rows] = xorshift.uniform(state[lanes])
     return out
-
-
-def _step(x: np.ndarray) -> np.ndarray:
-    """One step of xorshift64 (Marsaglia 2003)."""
-    x = x ^ (x << np.uint64(13))
-    x = x ^ (x >> np.uint64(7))
-    return x ^ (x << np.uint64(17))
-
-
-@cache
-def _columns(power: int) -> np.ndarray:
-    """The columns (64,) of the step's matrix over GF(2), raised to 2^power."""
-    if power == 0:
-        return _step(np.uint64(1) << np.arange(64, dtype=np.uint64))
-    half = _columns(power - 1)
-    return _apply(half, half)
-
-
-def _apply(columns: np.ndarray, x: np.ndarray) -> np.ndarray:
-    out = np.zeros_like(x)
-    for bit in range(64):
-        out ^= np.where((x >> np.uint64(bit)) & np.uint64(1), columns[bit], np.uint64(0))
-    return out
-
-
-def _jump(state: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """``state`` (lanes,) after ``steps`` (lanes,) steps."""
-    for power in range(int(steps.max(initial=0)).bit_length()):
-        state = np.where((steps >> power) & 1, _apply(_columns(power), state), state)
-    return state
 
 
 @cache

@@ -237,7 +237,8 @@ AT_REST: dict[str, dict[str, Any]] = {
     }
     for cpus, burst, period_us in ((8, 16, 160.0), (8, 64, 900.0), (16, 200, 4_000.0))
 }
-"""Nothing goes to the tree but misses: workers.growth. The first two are followed event by event, the third in slices."""
+"""Nothing goes to the tree but misses (workers.growth). The first two are followed event by event, the third in
+slices."""
 
 
 def missed(out: Columns) -> np.ndarray:

@@ -1,4 +1,10 @@
-"""Which size class each map asks for, drawn by the block: one call for each map would take longer than the map."""
+"""Which size class each map asks for: the reference machine's own numbers, by the block, as a call for each would take
+longer than the map.
+
+The machine draws a size for each map of the initial fill, then a phase for each active CPU (workers.phases), then a
+size for each map in the order of the CPUs' clocks. Here a burst draws its sizes as it begins to map: those of CPUs that
+map at the same time are exchanged between them.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +13,46 @@ from typing import Any
 
 import numpy as np
 
-from workers import noise
-from workers.mixes import size_classes
-from workers.noise import Stream
+from workers import xorshift
+from workers.mixes import rounded_pages
+from workers.schema import parse_iova_pages
 
-BLOCK = 1 << 14
+STREAMS, EACH = 512, 32
+"""A block is so many pieces of the sequence, of so many numbers each, side by side."""
 
 
 class Draws:
-    """Of one scenario (plain values by column name): without end, and the same however many are taken at a time."""
+    """Of one scenario (plain values by column name), without end."""
 
     def __init__(self, scenario: Mapping[str, Any]) -> None:
-        self.seed = np.array([scenario["seed"]], np.uint64)
-        weights = [weight for _, weight in size_classes(scenario["iova_pages"])]
-        self.below = np.cumsum(weights)[:-1] / sum(weights)
-        """Share of the maps that are of each class, but the last, or of a smaller one."""
-        self.drawn = 0
+        sizes, weights = parse_iova_pages(scenario["iova_pages"])
+        classes = sorted({rounded_pages(size) for size in sizes})
+        self.one_class = len(classes) == 1
+        self.class_of = np.array([classes.index(rounded_pages(size)) for size in sizes], np.uint8)
+        self.bounds = np.cumsum(weights)[:-1] if len(set(weights)) > 1 else np.arange(1, len(sizes)) / len(sizes)
+        self.state = xorshift.seeded(np.array([scenario["seed"]], np.uint64))
         self.ahead = bytearray()
+        """Classes drawn and not taken yet, the next one last."""
 
     def take(self, number: int) -> bytearray:
         """Size classes of the next ``number`` maps, the first one last."""
-        if not len(self.below):
+        if self.one_class:
             return bytearray(number)
         while len(self.ahead) < number:
-            self.ahead = self._block() + self.ahead
+            self.ahead = self._block()[::-1] + self.ahead
         at = len(self.ahead) - number
         taken = self.ahead[at:]
         del self.ahead[at:]
         return taken
 
     def _block(self) -> bytearray:
-        counters = np.arange(self.drawn, self.drawn + BLOCK)
-        self.drawn += BLOCK
-        shares = noise.uniform(noise.key(self.seed, counters, Stream.SIZES))
-        return bytearray(np.searchsorted(self.below, shares, side="right").astype(np.uint8).tobytes())
+        if len(self.state) == 1:
+            pieces = xorshift.jump(np.repeat(self.state, STREAMS), EACH * np.arange(STREAMS))
+        else:
+            pieces = xorshift.jump(self.state, np.full(STREAMS, STREAMS * EACH))
+        self.state, numbers = pieces, np.empty((EACH, STREAMS))
+        for number in numbers:
+            pieces = xorshift.step(pieces)
+            number[:] = xorshift.uniform(pieces)
+        drawn = np.searchsorted(self.bounds, numbers.T.ravel(), side="right")
+        return bytearray(self.class_of[drawn].tobytes())

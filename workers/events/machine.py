@@ -47,8 +47,8 @@ class Machine:
 
     def fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""
-        locked_tree, counted = self.domain.locked_tree, self.counted
-        draws = self.maps.draws.take(self.fill_each * len(self.in_flight))
+        locked_tree, counted, cpus = self.domain.locked_tree, self.counted, len(self.in_flight)
+        draws = self.maps.draws.take(self.fill_each * cpus)
         for _ in range(self.fill_each):
             for mine in self.in_flight:
                 size_class = draws.pop()
@@ -59,7 +59,8 @@ class Machine:
                     iova, _ = locked_tree.tree.allocate(size_class, False)
                 assert iova is not None  # above 4 GiB there is room
                 mine.append(iova)
-        locked_tree.lock.last = len(self.in_flight) - 1
+        self.maps.draws.take(cpus)  # these numbers are the phases
+        locked_tree.lock.last = cpus - 1
         counted.nodes_peak = counted.nodes
         counted.inserts = counted.erases = counted.walk_steps = 0
 

@@ -163,6 +163,17 @@ def test_a_mix_of_sizes_counts_what_the_twin_counts_up_to_its_draws():
         assert ours[name][0] == pytest.approx(twin[name], rel=0.1), name
 
 
+@pytest.mark.parametrize(
+    ("change", "relative"),
+    [({"iova_pages": "1:0.9,32:0.1", "cpus": 3}, 1e-9), ({"iova_pages": "1,8", "cpus": 4, "policy": "list"}, 1e-9)]
+    + [({"iova_pages": "1,8,64"}, 0.01)],
+)
+def test_sizes_are_drawn_in_the_twin_s_order_but_by_cpus_that_map_at_the_same_time(change, relative):
+    ours, twin = both(CALM | {"rb_visit_ns": 0.0} | change)
+    for name in SAME:
+        assert ours[name][0] == pytest.approx(twin[name], rel=relative), name
+
+
 @pytest.mark.parametrize("load", [BUSY, NEARLY_FULL, TOGETHER])
 def test_loads_that_wait_for_the_lock_agree_on_average_over_seeds(load):
     """One run is a matter of chance: the mean over seeds is compared, in figures that differ by tens of times
