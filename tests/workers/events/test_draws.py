@@ -12,7 +12,13 @@ from workers.reference.machine import Machine
 
 @pytest.mark.parametrize(
     ("iova_pages", "seed"),
-    [("1,32", 0), ("1:0.7,32:0.2,64:0.1", 2**63 - 1), ("4,1,3", 7), ("8:0.9999,1:0.0001", 5), ("1,2,4,8,16,32,33,64", 1)],
+    [
+        ("1,32", 0),
+        ("1:0.7,32:0.2,64:0.1", 2**63 - 1),
+        ("4,1,3", 7),  # two of them are one class
+        ("8:0.9999,1:0.0001", 5),
+        ("1,2,4,8,16,32,33,64", 1),
+    ],
 )
 def test_sizes_are_the_twins(iova_pages, seed):
     row = {"cpus": 1, "unmap_burst": 1, "burst_period_us": 1e6, "in_flight": 1, "iova_pages": iova_pages, "seed": seed}

@@ -165,8 +165,11 @@ def test_a_mix_of_sizes_counts_what_the_twin_counts_up_to_its_draws():
 
 @pytest.mark.parametrize(
     ("change", "relative"),
-    [({"iova_pages": "1:0.9,32:0.1", "cpus": 3}, 1e-9), ({"iova_pages": "1,8", "cpus": 4, "policy": "list"}, 1e-9)]
-    + [({"iova_pages": "1,8,64"}, 0.01)],
+    [
+        ({"iova_pages": "1:0.9,32:0.1", "cpus": 3}, 1e-9),
+        ({"iova_pages": "1,8", "cpus": 4, "policy": "list"}, 1e-9),
+        ({"iova_pages": "1,8,64"}, 0.01),
+    ],
 )
 def test_sizes_are_drawn_in_the_twin_s_order_but_by_cpus_that_map_at_the_same_time(change, relative):
     ours, twin = both(CALM | {"rb_visit_ns": 0.0} | change)
