@@ -114,7 +114,8 @@ def simulated_s(scenarios: Columns) -> np.ndarray:
     frees = (load.oversize > 0) | (load.depot > limits.magazines)
     calm = (load.stay_ns < pace.STAY_SHARE * limits.rearm_ns) & (load.busy < CALM)
     calm &= frees | (load.depot <= pace.NEARLY * limits.magazines)
-    calm &= (load.low_pages <= pace.NEARLY_FULL * PFNS_BELOW_4G) | ~(frees & limits.frees_to_tree)
+    full = np.where(frees, ~limits.frees_to_tree, load.low_pages >= pace.FULL * PFNS_BELOW_4G)
+    calm &= (load.low_pages <= pace.NEARLY_FULL * PFNS_BELOW_4G) | full
     return np.minimum(np.where(calm, LOOKS * limits.earliest_ns, np.inf), limits.horizon_ns) / 1e9
 
 

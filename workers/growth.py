@@ -4,9 +4,8 @@ Operations, callbacks and frees to the tree go on at their rates. A map misses w
 and in the depot, than it takes. Where depots are trimmed or overflow, or first attempts below 4 GiB are refused, that
 happens at a rate. Else IOVAs only go round, in flight, queued, cached, and it happens where fewer are cached than ever
 before: records of a stationary sequence, whose number goes with the logarithm of time (Chandler, The distribution and
-frequency of record values, 1952). In between lie loads that do both. So what misses count goes on as a power of time,
-by as much more with each doubling of time as with the last one: from as much again (the logarithm) to twice as much (a
-rate). Peaks, and IOVAs that are added to the tree for good, grow as records do.
+frequency of record values, 1952). In between lie loads that do both. So what misses count goes on as a power of time:
+each doubling adds f times what the one before added, f from 1 (records) to 2 (a rate). Peaks grow as records do.
 """
 
 from __future__ import annotations
@@ -25,6 +24,9 @@ SUMS = (*RATES, *OF_MISSES, "inserts")
 
 PEAKS = ("depot_peak", "bin_peak", "nodes_peak", "cached_pages_peak")
 
+LEAST = 1e-9
+"""Exponent that stands for the logarithm, and count for none."""
+
 Figures = Mapping[str, Any]
 """Counters by name; plain numbers, or shapes (lanes,)."""
 
@@ -34,24 +36,32 @@ def doublings(half_ns: Any, now_ns: Any, horizon_ns: Any) -> Any:
     return np.log(horizon_ns / now_ns) / np.log(now_ns / half_ns)
 
 
+def times(half_ns: Any, now_ns: Any, horizon_ns: Any) -> Any:
+    """How many times as long as from ``half_ns`` to ``now_ns`` it is up to the horizon."""
+    return (horizon_ns - now_ns) / (now_ns - half_ns)
+
+
 def ahead(quarter: Figures, half: Figures, now: Figures, horizon_ns: Any) -> dict[str, Any]:
-    """By how much counters grow up to the horizon, by name, as they did between three moments, each twice as late as
-    the one before (``now_ns``). ``nodes`` is the level of IOVAs in the tree."""
-    times = (horizon_ns - now["now_ns"]) / (now["now_ns"] - half["now_ns"])
-    again = doublings(half["now_ns"], now["now_ns"], horizon_ns)
-    before = {name: half[name] - quarter[name] for name in OF_MISSES}
+    """By how much counters grow up to the horizon, by name, as they did between three moments (``now_ns``) before it.
+
+    ``nodes`` is the level of IOVAs in the tree: where some are freed there it only goes up and down with the timer.
+    """
+    moments = (quarter["now_ns"], half["now_ns"], now["now_ns"])
+    again = doublings(*moments[1:], horizon_ns)
     more = {name: now[name] - half[name] for name in now}
-    grown = {name: times * more[name] for name in RATES if name in more}
-    grown |= {name: power(before[name], more[name], now["now_ns"] / half["now_ns"], again) for name in OF_MISSES}
+    grown = {name: times(*moments[1:], horizon_ns) * more[name] for name in RATES if name in more}
+    grown |= {name: power(half[name] - quarter[name], more[name], moments, horizon_ns) for name in OF_MISSES}
     grown |= {name: again * more[name] for name in PEAKS if name in more}
-    kept = again * (more["inserts"] - more["erases"])
+    kept = np.where(more["erases"] > 0, 0.0, again * more["inserts"])
     return grown | {"inserts": grown["erases"] + kept, "nodes": kept}
 
 
-def power(before: Any, more: Any, ratio: Any, times: Any) -> Any:
-    """What a count that grew by ``before``, and then by ``more`` while time grew by a ``ratio``, gains while time grows
-    by that ratio so many ``times``: as a power of time, from its logarithm to proportion."""
-    factor = np.clip(more / np.maximum(before, 1e-9), 1.0, ratio)
-    level = factor <= 1.0
-    factor = np.where(level, ratio, factor)
-    return more * np.where(level, times, (factor**times - 1.0) / (1.0 - 1.0 / factor))
+def power(before: Any, more: Any, moments: tuple[Any, Any, Any], horizon: Any) -> Any:
+    """By how much a count grows up to the ``horizon`` that grew by ``before`` and then by ``more`` between three
+    ``moments``: as a power of time, between the logarithm of time and time itself."""
+    quarter, half, now = moments
+    of_records = np.log(now / half) / np.log(half / quarter)
+    of_rate = (now - half) / (half - quarter)
+    factor = np.maximum(more, LEAST) / np.maximum(before, LEAST)
+    exponent = np.clip(np.log(factor / of_records) / np.log(of_rate / of_records), LEAST, 1.0)
+    return more * np.expm1(exponent * np.log(horizon / now)) / -np.expm1(-exponent * np.log(now / half))

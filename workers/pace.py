@@ -1,4 +1,4 @@
-"""When a load keeps its pace: it did for a while what it will do up to its horizon, and need not be followed there.
+"""When a load keeps its pace: it has done for a while what it will do, so it need not be followed to its horizon.
 
 It is seen at three moments, each twice as late as the one before. In the last half of its time its callbacks took as
 long and drained as much as in the quarter before, it completed as many operations, and the IOVAs it holds hardly grow
@@ -39,9 +39,10 @@ NEARLY = 0.8
 """Share of a depot that may be in use at the horizon where none has overflowed or was trimmed so far: one load of the
 truth file collapses after it was foreseen to come to 0.95 of its array."""
 
-NEARLY_FULL = 0.9
-"""Share of the space below 4 GiB in use from which on a load that frees to the tree may collapse after seconds, when
-drained pfns above 4 GiB fill the magazines or holes are few; and any other may yet fill it."""
+NEARLY_FULL, FULL = 0.9, 1.1
+"""IOVAs, as a share of those for which there is room below 4 GiB. From the first one on a load that frees to the tree
+may collapse after seconds, when drained pfns above 4 GiB fill the magazines or holes are few, and any other one may yet
+fill that space; from the second one on it is full for good."""
 
 SAME_CALLBACKS, SAME_CALLBACKS_NS = 0.05, 20_000.0
 """Relative and absolute difference between means of callbacks that are the same."""
@@ -90,7 +91,7 @@ class Limits(NamedTuple):
     nodes: Any
     """For which there is room below 4 GiB, inf where IOVAs need not lie there."""
     frees_to_tree: Any
-    """Whether IOVAs that are freed may reach the tree: where the depot overflows, or some bypass the rcache."""
+    """Whether many freed IOVAs may reach the tree at once: where a depot overflows, or some bypass the rcache."""
 
 
 def limits(scenarios: Columns) -> Limits:
@@ -127,12 +128,13 @@ def keeps(quarter: Seen, half: Seen, now: Seen, limits: Limits, stay_max_ns: Any
 
 
 def _far_from_change(quarter: Seen, half: Seen, now: Seen, limits: Limits, ahead: Any) -> Any:
-    """Whether depot and space below 4 GiB will be as they are: in use by less than a share, or full for a while."""
+    """Whether depot and space below 4 GiB stay as they are: in use by less than a share, or full for good. The space
+    does not matter to a list that is trimmed."""
     frees = now.erases > 0
     magazines = now.bin_peak + ahead * (now.bin_peak - half.bin_peak)
     nodes = now.nodes_peak + ahead * (now.nodes_peak - half.nodes_peak)
     room = np.where(frees, now.nodes_peak, nodes) <= NEARLY_FULL * limits.nodes
-    full = np.where(frees, np.logical_not(limits.frees_to_tree), quarter.nodes_peak >= limits.nodes / NEARLY_FULL)
+    full = np.where(frees, np.logical_not(limits.frees_to_tree), quarter.nodes_peak >= FULL * limits.nodes)
     return (frees | (magazines <= NEARLY * limits.magazines)) & (room | full)
 
 

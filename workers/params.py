@@ -55,8 +55,8 @@ class Params:
     trim_magazines: np.ndarray
     trims: np.ndarray
     magazine: np.ndarray
-    # by what its pace is judged (workers.pace)
-    settled_ns: np.ndarray
+    # what decides whether a lane keeps its pace (workers.pace)
+    earliest_ns: np.ndarray
     full_magazines: np.ndarray
     full_nodes: np.ndarray
     frees_to_tree: np.ndarray
@@ -79,7 +79,7 @@ class Params:
     def limits(self) -> pace.Limits:
         rearm_ns = self.timer_jiffies * self.tick_ns
         return pace.Limits(
-            self.horizon_ns, self.settled_ns, rearm_ns, self.full_magazines, self.full_nodes, self.frees_to_tree
+            self.horizon_ns, self.earliest_ns, rearm_ns, self.full_magazines, self.full_nodes, self.frees_to_tree
         )
 
 
@@ -128,7 +128,7 @@ def from_columns(scenarios: Columns) -> Params:
         trim_magazines=scenarios["trim_magazines"].astype(float),
         trims=policy.trims(scenarios),
         magazine=scenarios["magazine_pfns"].astype(float),
-        settled_ns=limits.earliest_ns,
+        earliest_ns=limits.earliest_ns,
         full_magazines=limits.magazines,
         full_nodes=limits.nodes,
         frees_to_tree=limits.frees_to_tree,

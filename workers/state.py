@@ -161,7 +161,7 @@ def initial(p: Params) -> State:
         lane_turns=np.zeros(lanes),
         lane_contended=np.zeros(lanes, bool),
         lane_blocked=np.zeros(lanes, bool),
-        lane_look_ns=p.settled_ns / 4.0,
+        lane_look_ns=p.earliest_ns / 4.0,
         lane_seen=np.zeros((2, len(WATCHED), lanes)),
         count=count,
     )

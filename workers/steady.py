@@ -18,8 +18,7 @@ Figures = dict[str, np.ndarray]
 
 
 class Steady(NamedTuple):
-    """Lanes (n,) that keep their pace, and what was seen at the last three moments: what they did in between tells the
-    rest."""
+    """Lanes (n,) that keep their pace, and what was seen of them at the last three moments."""
 
     lanes: np.ndarray
     quarter: Figures
@@ -50,11 +49,11 @@ def watch(s: State, p: Params) -> Steady | None:
 def extrapolate(s: State, p: Params, steady: Steady) -> None:
     """Moves steady lanes to their horizons: counters grow on as they did.
 
-    Depots stay as they are: one that is trimmed at a pace is refilled at it.
+    Depots stay as they are: one that is trimmed at a pace is refilled at it. IOVAs that are added count as those of the
+    side where first attempts look; only the sum of both sides is asked for any more.
     """
     lanes = steady.lanes
-    horizon_ns = np.maximum(p.horizon_ns[lanes], steady.last["now_ns"])
-    grown = growth.ahead(steady.quarter, steady.half, steady.last, horizon_ns)
+    grown = growth.ahead(steady.quarter, steady.half, steady.last, p.horizon_ns[lanes])
     for name in (*growth.SUMS, *PEAKS):
         s.count[name][lanes] += grown[name]
     s.lane_nodes[np.where(p.dma32_first[lanes], 0, 1), lanes] += grown["nodes"]

@@ -31,7 +31,9 @@ def uniform(state: np.ndarray) -> np.ndarray:
 def jump(state: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """``state`` (n,) after ``steps`` (n,) steps."""
     for power in range(int(steps.max(initial=0)).bit_length()):
-        state = np.where((steps >> power) & 1, _apply(_columns(power), state), state)
+        by = ((steps >> power) & 1).astype(bool)
+        if by.any():
+            state = np.where(by, _apply(_columns(power), state), state)
     return state
 
 

@@ -61,6 +61,14 @@ def changed(**more):
         ({"now": changed(walk_steps=4.1e4)}, False),
         ({"now": changed(inserts=38)}, True),  # IOVAs that stay: 2 and 38 of 1,004, and as many in the next doubling
         ({"now": changed(inserts=39)}, False),
+        ({"now": changed(ops=-4e4)}, False),
+        ({"now": changed(drained_by_timer=-5e3)}, False),
+        ({"now": changed(held_ns=-1.2e6)}, False),
+        ({"now": changed(walk_steps=-5e4)}, False),
+        ({"now": changed(inserts=-45)}, False),
+        ({"now": changed(callback_ns=1.9e5)}, True),  # 19 us more each, of 100
+        ({"now": changed(callback_ns=-3e5)}, False),
+        ({"now": NOW._replace(nodes_peak=1_700)}, True),  # how they grow is for those to look at that free nothing
         ({"now": NOW._replace(nodes_peak=1_801)}, False),
         ({"now": NOW._replace(nodes_peak=1_801), "limits": LIMITS._replace(frees_to_tree=False)}, True),
         ({"now": NOW._replace(nodes_peak=1_801), "limits": LIMITS._replace(nodes=np.inf)}, True),
@@ -92,15 +100,39 @@ def test_what_reaches_the_tree_may_grow_rare_while_nothing_is_freed_there(change
     assert bool(pace.keeps(quarter, half, now._replace(**change), LIMITS, 2e6)) == expected
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"bin_peak": 13}, True),  # 5 more since half the time, and as many with each of two doublings: 23
+        ({"bin_peak": 14}, False),
+        ({"nodes_peak": 1_260}, True),  # 1,260 and 516 more are less than 1,800
+        ({"nodes_peak": 1_270}, False),
+        ({"inserts": 1_022}, True),  # 40 more
+        ({"inserts": 1_024}, False),
+    ],
+)
+def test_what_it_comes_to_is_foreseen_for_the_horizon(change, expected):
+    quarter, half, now = ROUND
+    assert bool(pace.keeps(quarter, half, now._replace(**change), LIMITS._replace(horizon_ns=1.6e9), 2e6)) == expected
+
+
+@pytest.mark.parametrize(("magazines", "expected"), [(16, True), (25, True), (26, False)])
+def test_a_nearly_full_depot_is_a_change_to_come_even_if_it_does_not_grow(magazines, expected):
+    quarter, half, now = (seen._replace(bin_peak=magazines) for seen in ROUND)
+    assert bool(pace.keeps(quarter, half, now, LIMITS, 2e6)) == expected
+
+
 def test_a_depot_that_no_load_fills_says_nothing():
     quarter, half, now = ROUND
     assert pace.keeps(quarter, half, now._replace(bin_peak=999), LIMITS._replace(magazines=np.inf), 2e6)
 
 
-def test_a_space_below_4_gib_that_was_full_for_a_while_stays_so():
-    quarter, half, now = (seen._replace(nodes_peak=3_000) for seen in ROUND)
-    assert pace.keeps(quarter, half, now, LIMITS, 2e6)
-    assert not pace.keeps(quarter._replace(nodes_peak=1_999), half, now, LIMITS, 2e6)
+@pytest.mark.parametrize(("nodes", "expected"), [(1_800, True), (1_801, False), (2_199, False), (2_200, True)])
+def test_a_space_below_4_gib_is_far_from_full_or_full_for_good(nodes, expected):
+    quarter, half, now = (seen._replace(nodes_peak=nodes) for seen in ROUND)
+    assert bool(pace.keeps(quarter, half, now, LIMITS, 2e6)) == expected
+    before = quarter._replace(nodes_peak=min(nodes, 2_199))
+    assert bool(pace.keeps(before, half, now, LIMITS, 2e6)) == (expected and nodes < 2_200)
 
 
 def test_limits_are_those_of_load_and_depot():
@@ -138,6 +170,9 @@ def test_a_load_whose_iovas_go_round_counts_what_the_whole_run_counts(change, mo
     whole = events.run(scenario)
     assert whole["simulated_ms"][0] == 1e3 * scenario["horizon_s"][0]
     assert early["rbtree_erases"][0] == whole["rbtree_erases"][0] == 0
+    filled = scenario["in_flight"][0] * scenario["active_cpus"][0]
+    assert early["iova_nodes_end"][0] == pytest.approx(filled + early["rbtree_inserts"][0], abs=1)
+    assert early["iova_nodes_end"][0] <= early["iova_nodes_peak"][0]
     for name, relative, absolute in (
         ("ops_completed", 0.005, 0),
         ("iotlb_flushes", 0.02, 2),

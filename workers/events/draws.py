@@ -1,5 +1,5 @@
-"""Which size class each map asks for: the reference machine's own numbers, by the block, as a call for each would take
-longer than the map.
+"""Which size class each map asks for: the reference machine's own numbers, in blocks, as one call for each would take
+longer than a map.
 
 The machine draws a size for each map of the initial fill, then a phase for each active CPU (workers.phases), then a
 size for each map in the order of the CPUs' clocks. Here a burst draws its sizes as it begins to map: those of CPUs that
@@ -22,7 +22,7 @@ STREAMS, EACH = 512, 32
 
 
 class Draws:
-    """Of one scenario (plain values by column name), without end."""
+    """The size classes of one scenario's maps (plain values by column name), in order, as many as are asked for."""
 
     def __init__(self, scenario: Mapping[str, Any]) -> None:
         sizes, weights = parse_iova_pages(scenario["iova_pages"])
@@ -38,12 +38,19 @@ class Draws:
         """Size classes of the next ``number`` maps, the first one last."""
         if self.one_class:
             return bytearray(number)
-        while len(self.ahead) < number:
-            self.ahead = self._block()[::-1] + self.ahead
+        missing = number - len(self.ahead)
+        if missing > 0:
+            blocks = [self._block()[::-1] for _ in range(-(-missing // (STREAMS * EACH)))]
+            self.ahead = bytearray().join([*reversed(blocks), self.ahead])
         at = len(self.ahead) - number
         taken = self.ahead[at:]
         del self.ahead[at:]
         return taken
+
+    def put_back(self, untaken: bytearray) -> None:
+        """Those of the last ones taken that were not needed."""
+        if not self.one_class:
+            self.ahead += untaken
 
     def _block(self) -> bytearray:
         if len(self.state) == 1:

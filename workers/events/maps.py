@@ -58,6 +58,7 @@ class Maps:
             if target_cpu in queue.runs.of_cpu:
                 room -= queue.runs.still_mapped(target_cpu)
             if room <= 0:
+                self.draws.put_back(draws)
                 break
             iovas, now = self._map_cached(cpu, now, draws, room)
             if iovas:

@@ -13,7 +13,7 @@ from workers.results import CPU_MAGAZINES, softirq_columns
 if TYPE_CHECKING:
     from workers.events.machine import Machine
 
-GROWING = tuple(counter.name for counter in fields(Counters) if counter.name in (*growth.SUMS, *growth.PEAKS))
+GROWING = tuple(c.name for c in fields(Counters) if c.name in (*growth.SUMS, *growth.PEAKS, "nodes"))
 """Counters that a load adds to as long as it runs."""
 
 
@@ -68,12 +68,11 @@ def carried_on(quarter: Tally, half: Tally, now: Tally, horizon_ns: float) -> Ta
     before, since, lately = (t.figures for t in (quarter, half, now))
     grown: dict[str, Any] = {}
     for name, more in growth.ahead(before, since, lately, horizon_ns).items():
-        if name in GROWING:
-            count = getattr(now.counted, name)
-            grown[name] = count + (round(float(more)) if isinstance(count, int) else float(more))
+        count = getattr(now.counted, name)
+        grown[name] = count + (round(float(more)) if isinstance(count, int) else float(more))
     callbacks_ns = now.counted.callbacks_ns
     lately_ns = callbacks_ns[len(half.counted.callbacks_ns) :]
-    times = (horizon_ns - now.now_ns) / (now.now_ns - half.now_ns)
+    times = growth.times(half.now_ns, now.now_ns, horizon_ns)
     again_ns = islice(cycle(lately_ns), round(times * len(lately_ns)))
     counted = replace(now.counted, **grown, callbacks_ns=[*callbacks_ns, *again_ns])
     return now._replace(now_ns=horizon_ns, counted=counted, callback_ns=0.0, stay_ns=0.0)

@@ -11,6 +11,7 @@ from tests.workers.mapped import iovas_of
 from tests.workers.scenarios import small_scenarios, table
 from workers.events import run as events
 from workers.events.domain import OVERSIZE
+from workers.events.draws import EACH, STREAMS
 from workers.events.iova import CLASS, HIGH
 from workers.events.refusals import Line
 from workers.events.tally import columns, tally
@@ -175,6 +176,16 @@ def test_sizes_are_drawn_in_the_twin_s_order_but_by_cpus_that_map_at_the_same_ti
     ours, twin = both(CALM | {"rb_visit_ns": 0.0} | change)
     for name in SAME:
         assert ours[name][0] == pytest.approx(twin[name], rel=relative), name
+
+
+def test_sizes_that_a_full_list_leaves_are_those_of_the_next_maps():
+    """Where another CPU maps, lists run full now and then: what their bursts drew for nothing is drawn again."""
+    load = CALM | {"cpus": 4, "in_flight": 96, "free_cpu_shift": 1, "burst_period_us": 200.0, "iova_pages": "1,64"}
+    ran = events.machine(table([load | {"rb_visit_ns": 100.0, "horizon_s": 0.05}]))
+    ran.run()
+    filled, mapped = 4 * 96, (ran.counted.ops + sum(map(len, ran.in_flight)) - 4 * 96) // 2
+    needed = filled + 4 + mapped
+    assert (-len(ran.maps.draws.ahead) - needed) % (STREAMS * EACH) <= 4 * 96, "those of bursts that go on"
 
 
 @pytest.mark.parametrize("load", [BUSY, NEARLY_FULL, TOGETHER])
