@@ -3,7 +3,8 @@
     python benchmarks/closures.py [OUT.svg]
 
 The loads are those of tests/workers/test_closures.py, run in slices, also where the model would follow them event by
-event; loads at rest run as the model runs them. Prints what the dots and lines are; some six minutes of a core.
+event; loads that free nothing run as the model runs them. Prints what the dots and lines are; some six minutes of a
+core.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ SAYS = (
     "rings against CPUs: they agree for short bursts; for bursts of 2000 on 16 CPUs the closure makes 1.8 times too "
     "many. Wait for the lock against CPUs: they agree within 20 % from 8 CPUs on, the closure is twice as high on "
     "2. Mean callback against CPUs: within a factor of 2.2. Magazines overflowing in a callback against the rate of "
-    "bursts, with and without what others will fetch: with it within 25 %. Maps that missed of loads at rest against "
-    "the horizon, from what was seen in 0.18 s: within 4 %."
+    "bursts, with and without what others will fetch: with it within 25 %. Maps that missed of loads that free nothing "
+    "against the horizon, from what was seen in 0.18 s: within 4 %."
 )
 
 Measure = Callable[[Columns], np.ndarray]
@@ -121,13 +122,13 @@ def flushing(axis: Axes) -> None:
     axis.legend(frameon=False)
 
 
-def resting(axis: Axes) -> None:
-    for number, (name, load) in enumerate(loads.AT_REST.items()):
+def growing_rare(axis: Axes) -> None:
+    for number, (name, load) in enumerate(loads.FREE_NOTHING.items()):
         columns = table([load | {"horizon_s": s, "seed": seed} for s in HORIZONS_S for seed in SEEDS])
         real, closure = (means(columns, [loads.missed], run)[0] for run in (simulate_columns, task.simulate))
         told(f"misses, {name}", HORIZONS_S, closure, real)
         compare(axis, HORIZONS_S, closure / real[0], real / real[0], f"C{number}", name)
-    axis.set(xscale="log", title="Misses at rest", xlabel="horizon, s", ylabel="times those in 0.18 s")
+    axis.set(xscale="log", title="Misses grow rare", xlabel="horizon, s", ylabel="times those in 0.18 s")
     ticks_at(axis, HORIZONS_S)
     axis.legend(frameon=False)
 
@@ -139,7 +140,7 @@ def draw() -> Figure:
     flushing(axes[1])
     queueing(axes[2], axes[3])
     draining(axes[4])
-    resting(axes[5])
+    growing_rare(axes[5])
     styles = {
         "closure": {"ls": "-"},
         "scalar twin, one operation at a time": {"ls": "", "marker": "o", "markersize": 3.5},

@@ -226,7 +226,7 @@ def test_rings_spare_each_other_flushes(burst, cpus, tolerance):
     assert flushes == pytest.approx(twin, rel=tolerance)
 
 
-AT_REST: dict[str, dict[str, Any]] = {
+FREE_NOTHING: dict[str, dict[str, Any]] = {
     f"{cpus} CPUs, bursts of {burst}": {
         "cpus": cpus,
         "in_flight": 256,
@@ -246,9 +246,9 @@ def missed(out: Columns) -> np.ndarray:
     return out["rbtree_inserts"].astype(float)
 
 
-def test_misses_of_loads_at_rest_grow_rare_as_records_do():
+def test_misses_of_loads_that_free_nothing_grow_rare_as_records_do():
     """More than twice the time that is seen of them."""
-    columns = table([AT_REST[name] | {"horizon_s": 0.4} for name in list(AT_REST)[1:]])
+    columns = table([FREE_NOTHING[name] | {"horizon_s": 0.4} for name in list(FREE_NOTHING)[1:]])
     counted = task.count(columns)
     assert (counted["simulated_ms"] < 200).all()
     assert missed(counted) == pytest.approx(missed(simulate_columns(columns)), rel=0.06)
