@@ -139,7 +139,7 @@ RESULT_COLUMNS: tuple[Column, ...] = (
     _result("iova_nodes_bytes", int, "struct iova at their peak, times domains"),
     _result("flush_queue_bytes", int, "rings, times domains"),
     _result("memory_peak_bytes", int, "sum of the four parts"),
-    _result("memory_end_bytes", int, "the same at the horizon, with a steady load's depots as they were when it was left"),
+    _result("memory_end_bytes", int, "the same at the horizon, with a steady load's depots as when it was left"),
     _result("iova_space_cached_peak_bytes", int, "address space held by cached IOVAs, times domains"),
     _result("depot_reclaim_s", float, "time to trim the largest surplus; 0 for array, inf where nothing trims"),
 )
