@@ -44,7 +44,7 @@ SAYS = (
     "many. Wait for the lock against CPUs: they agree within 20 % from 8 CPUs on, the closure is twice as high on "
     "2. Mean callback against CPUs: within a factor of 2.2. Magazines overflowing in a callback against the rate of "
     "bursts, with and without what others will fetch: with it within 25 %. Maps that missed of loads that free nothing "
-    "against the horizon, from what was seen in 0.18 s: within 4 %."
+    "against the horizon, from what was seen in 0.18 s: within 6 %."
 )
 
 Measure = Callable[[Columns], np.ndarray]
