@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.drawing import DOCS, compare, save, ticks_at
+from benchmarks.drawing import compare, file_to_write, save, ticks_at
 from benchmarks.in_slices import LeftToEventsError, simulate
 from tests.workers import test_closures as loads
 from tests.workers.scenarios import table
@@ -152,7 +152,7 @@ def draw() -> Figure:
 
 
 if __name__ == "__main__":
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS / "closures.svg"
+    out = file_to_write("closures.svg", SAYS)
     try:
         save(draw, out, "Closures and the scalar twin", SAYS)
     except LeftToEventsError as left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,13 @@ def ticks_at(axis: Axes, x: Any) -> None:
     """Numbers along the x axis at these places only."""
     axis.set_xticks(x, [f"{value:g}" for value in x])
     axis.minorticks_off()
+
+
+def file_to_write(name: str, says: str) -> Path:
+    """Where the figure that ``says`` what it shows goes: the command line's argument, else the documents' own."""
+    parser = argparse.ArgumentParser(description=says)
+    parser.add_argument("out", type=Path, nargs="?", default=DOCS / name, help=f"an SVG file; default: docs/{name}")
+    return Path(parser.parse_args().out)
 
 
 def save(draw: Callable[[], Figure], out: Path, title: str, description: str) -> None:

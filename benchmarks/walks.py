@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.drawing import DOCS, compare, save, ticks_at
+from benchmarks.drawing import compare, file_to_write, save, ticks_at
 from tests.workers.test_rbtree import Slots, modelled
 
 NODES = 1000
@@ -54,4 +54,4 @@ def draw() -> Figure:
 
 
 if __name__ == "__main__":
-    save(draw, Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS / "walks.svg", "How far allocations walk", SAYS)
+    save(draw, file_to_write("walks.svg", SAYS), "How far allocations walk", SAYS)
