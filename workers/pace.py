@@ -9,6 +9,7 @@ their end: those whose depot may overflow or be trimmed for the first time, or w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,6 +77,11 @@ class Seen(NamedTuple):
     erases: Any
     inserts: Any
     walk_steps: Any
+
+
+def seen(figures: Mapping[str, Any]) -> Seen:
+    """Of counters by name."""
+    return Seen(*(figures[name] for name in Seen._fields))
 
 
 class Limits(NamedTuple):

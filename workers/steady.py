@@ -38,7 +38,7 @@ def watch(s: State, p: Params) -> Steady | None:
     known = seen[0, WATCHED.index("now_ns")] > 0
     lanes, seen = lanes[known], seen[..., known]
     figures = [dict(zip(WATCHED, moment, strict=True)) for moment in seen]
-    quarter, half, last = (pace.Seen(*[moment[name] for name in pace.Seen._fields]) for moment in figures)
+    quarter, half, last = map(pace.seen, figures)
     limits, stay_ns = pace.Limits(*(limit[lanes] for limit in p.limits)), timer.longest_stay_ns(s)[lanes]
     steady = pace.keeps(quarter, half, last, limits, stay_ns)
     if not steady.any():

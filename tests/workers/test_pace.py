@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from workers import cost, pace, params, task
 from workers.delicate import expected_seconds
 from workers.events import run as events
 from workers.pace import Limits, Seen
+from workers.schema import Columns
 
 QUARTER, HALF, NOW = (
     Seen(1e8 * t, 5 * t, 5e5 * t, 32, 1000 + t, 9e5 * t, 4e4 * t, 1e7 * t, 5e3 * t, 5e3 * t + t, 8e4 * t)
@@ -149,6 +151,21 @@ def test_limits_are_those_of_load_and_depot():
     assert [limit.rearm_ns for limit in every] == pytest.approx([11e6, 16e6, 11e6, 11e6])
 
 
+def early_and_whole(scenario: Columns, monkeypatch: pytest.MonkeyPatch) -> tuple[Columns, Columns]:
+    """What a scenario counts as it is, and what it counts followed to its horizon."""
+    early = events.run(scenario)
+    monkeypatch.setattr(pace, "CALLBACKS", NEVER)
+    whole = events.run(scenario)
+    assert whole["simulated_ms"][0] == 1e3 * scenario["horizon_s"][0]
+    return early, whole
+
+
+def assert_near(early: Columns, whole: Columns, figures: Sequence[tuple[str, float, float]]) -> None:
+    """Within (name, relative, absolute)."""
+    for name, relative, absolute in figures:
+        assert early[name][0] == pytest.approx(whole[name][0], rel=relative, abs=absolute), name
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -164,16 +181,13 @@ def test_limits_are_those_of_load_and_depot():
 )
 def test_a_load_whose_iovas_go_round_counts_what_the_whole_run_counts(change, monkeypatch):
     scenario = table([CALM | change])
-    early = events.run(scenario)
+    early, whole = early_and_whole(scenario, monkeypatch)
     assert EARLIEST_MS <= early["simulated_ms"][0] <= 0.4e3 * scenario["horizon_s"][0]
-    monkeypatch.setattr(pace, "CALLBACKS", NEVER)
-    whole = events.run(scenario)
-    assert whole["simulated_ms"][0] == 1e3 * scenario["horizon_s"][0]
     assert early["rbtree_erases"][0] == whole["rbtree_erases"][0] == 0
     filled = scenario["in_flight"][0] * scenario["active_cpus"][0]
     assert early["iova_nodes_end"][0] == pytest.approx(filled + early["rbtree_inserts"][0], abs=1)
     assert early["iova_nodes_end"][0] <= early["iova_nodes_peak"][0]
-    for name, relative, absolute in (
+    figures = (
         ("ops_completed", 0.005, 0),
         ("iotlb_flushes", 0.02, 2),
         ("iovas_drained_by_timer", 0.08, 100),
@@ -186,8 +200,8 @@ def test_a_load_whose_iovas_go_round_counts_what_the_whole_run_counts(change, mo
         ("rbtree_walk_steps", 0.12, 10),
         ("iova_nodes_peak", 0.05, 0),
         ("magazines_peak", 0.05, 3),
-    ):
-        assert early[name][0] == pytest.approx(whole[name][0], rel=relative, abs=absolute), name
+    )
+    assert_near(early, whole, figures)
 
 
 @pytest.mark.parametrize(
@@ -201,13 +215,9 @@ def test_a_load_whose_iovas_go_round_counts_what_the_whole_run_counts(change, mo
     ],
 )
 def test_a_load_that_keeps_its_pace_counts_what_the_whole_run_counts(change, monkeypatch):
-    scenario = table([LOAD | change])
-    early = events.run(scenario)
+    early, whole = early_and_whole(table([LOAD | change]), monkeypatch)
     assert early["simulated_ms"][0] < 0.7e3 * LOAD["horizon_s"]
-    monkeypatch.setattr(pace, "CALLBACKS", NEVER)
-    whole = events.run(scenario)
-    assert whole["simulated_ms"][0] == 1e3 * LOAD["horizon_s"]
-    for name, relative, absolute in (
+    figures = (
         ("ops_completed", 0.005, 0),
         ("iotlb_flushes", 0.02, 2),
         ("iovas_drained_by_timer", 0.03, 100),
@@ -219,8 +229,8 @@ def test_a_load_that_keeps_its_pace_counts_what_the_whole_run_counts(change, mon
         ("rbtree_walk_steps", 0.15, 500),
         ("iova_nodes_peak", 0.02, 0),
         ("magazines_peak", 0.02, 3),
-    ):
-        assert early[name][0] == pytest.approx(whole[name][0], rel=relative, abs=absolute), name
+    )
+    assert_near(early, whole, figures)
 
 
 @pytest.mark.parametrize(

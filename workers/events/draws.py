@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from workers import xorshift
-from workers.mixes import rounded_pages
+from workers.mixes import rounded_pages, size_classes
 from workers.schema import parse_iova_pages
 
 STREAMS, EACH = 512, 32
@@ -26,7 +26,7 @@ class Draws:
 
     def __init__(self, scenario: Mapping[str, Any]) -> None:
         sizes, weights = parse_iova_pages(scenario["iova_pages"])
-        classes = sorted({rounded_pages(size) for size in sizes})
+        classes = [pages for pages, _ in size_classes(scenario["iova_pages"])]
         self.one_class = len(classes) == 1
         self.class_of = np.array([classes.index(rounded_pages(size)) for size in sizes], np.uint8)
         self.bounds = np.cumsum(weights)[:-1] if len(set(weights)) > 1 else np.arange(1, len(sizes)) / len(sizes)

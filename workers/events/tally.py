@@ -29,25 +29,14 @@ class Tally(NamedTuple):
 
     @property
     def figures(self) -> dict[str, float]:
-        """Of GROWING, and when."""
-        return {name: getattr(self.counted, name) for name in GROWING} | {"now_ns": self.now_ns}
+        """Of GROWING, of the finished callbacks, and when."""
+        callbacks_ns = self.counted.callbacks_ns
+        done = {"now_ns": self.now_ns, "callbacks": len(callbacks_ns), "callback_ns": sum(callbacks_ns)}
+        return {name: getattr(self.counted, name) for name in GROWING} | done
 
     @property
     def seen(self) -> pace.Seen:
-        c = self.counted
-        return pace.Seen(
-            now_ns=self.now_ns,
-            callbacks=len(c.callbacks_ns),
-            callback_ns=sum(c.callbacks_ns),
-            bin_peak=c.bin_peak,
-            nodes_peak=c.nodes_peak,
-            ops=c.ops,
-            drained_by_timer=c.drained_by_timer,
-            held_ns=c.held_ns,
-            erases=c.erases,
-            inserts=c.inserts,
-            walk_steps=c.walk_steps,
-        )
+        return pace.seen(self.figures)
 
 
 def tally(m: Machine, now: float) -> Tally:
@@ -67,9 +56,10 @@ def carried_on(quarter: Tally, half: Tally, now: Tally, horizon_ns: float) -> Ta
     ``half`` again and again."""
     before, since, lately = (t.figures for t in (quarter, half, now))
     grown: dict[str, Any] = {}
-    for name, more in growth.ahead(before, since, lately, horizon_ns).items():
-        count = getattr(now.counted, name)
-        grown[name] = count + (round(float(more)) if isinstance(count, int) else float(more))
+    ahead = growth.ahead(before, since, lately, horizon_ns)
+    for name in GROWING:
+        count, more = getattr(now.counted, name), float(ahead[name])
+        grown[name] = count + (round(more) if isinstance(count, int) else more)
     callbacks_ns = now.counted.callbacks_ns
     lately_ns = callbacks_ns[len(half.counted.callbacks_ns) :]
     times = growth.times(half.now_ns, now.now_ns, horizon_ns)
