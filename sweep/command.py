@@ -19,11 +19,11 @@ from sweep import output
 from sweep.config import Library
 from sweep.document.text import one_line, shown
 from sweep.storage import Storage, open_storage
-from sweep.storage.names import PART
+from sweep.storage.names import PART, is_remote
 from sweep.store.chunk import FAILED
 from workers.schema import ScenarioError
 
-COMPLETE, FAILED_POINTS, BAD_INPUT, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
+COMPLETE, FAILED_POINTS, BAD_INPUT, DEFECT, INTERRUPTED, UNHEARD = 0, 1, 2, 70, 130, 141
 ENDS = f"{BAD_INPUT} bad input (one sentence), {DEFECT} a defect of the program, {INTERRUPTED} interrupted"
 """Exit codes of every command, for its help."""
 
@@ -50,15 +50,23 @@ def exit_code(name: str, run: Callable[[list[str]], int], argv: list[str]) -> in
     """Runs a command: what it returns, 2 for bad input (one sentence on stderr), 130 when interrupted.
 
     70 for what nobody expected, which Python would end in 1, as failed points do: a sentence, and where it came from.
+    141, as a shell has it, where nobody reads any more what is printed.
     """
     try:
-        return run(argv)
+        code = run(argv)
+        sys.stdout.flush()
+        return code
     except ScenarioError as error:
         print(f"{name}: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted; give the same command again", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nobody, sys.stdout.fileno())  # Python flushes once more as it ends
+        os.dup2(nobody, sys.stderr.fileno())
+        return UNHEARD
     except Exception as error:
         said = one_line(f"{type(error).__name__}: {error}")
         print(f"{name}: ended by a defect of the program, please report it: {said}", file=sys.stderr)
@@ -78,7 +86,7 @@ def refuse_other_files(folder: Storage, own: tuple[str, ...]) -> None:
 
 def refuse_to_replace(given: str, folder: Storage, names: Iterable[str]) -> None:
     """Raises ScenarioError where a file of the folder, one of ``names``, is the very file ``given`` to be read."""
-    for name in names if "://" not in folder.url else ():
+    for name in () if is_remote(folder.url) else names:
         if os.path.realpath(os.path.join(folder.url, name)) == os.path.realpath(given):
             raise ScenarioError(
                 f"{given} was given; output {folder.url} would replace it by the {name} that is written there;"

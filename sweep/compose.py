@@ -92,7 +92,7 @@ def compose(argv: list[str]) -> Composed | None:
             last = said.getvalue().strip().splitlines()[-1]
             raise ScenarioError(flat(last.removeprefix("sweep: error: "))) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError, RecursionError) as error:
-        if not isinstance(error, ScenarioError):
+        if not isinstance(error, ScenarioError | BrokenPipeError):  # nobody reads the help
             for where, file, allowed in _asked_for(argv):
                 _values(where, file, allowed)  # says what is wrong with it, and its name, which Hydra does not
             raise ScenarioError(sentence(error)) from None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sweep.storage import Storage
-from sweep.storage.names import PART
+from sweep.storage.names import PART, is_remote
 from workers.schema import ScenarioError
 
 MANIFEST, STATUS, STORE = "manifest.json", "status.json", "store"
@@ -43,8 +43,10 @@ def store_of(store: str | None, folder: str) -> str:
     """``store``, or results/store below the current folder; for results in an object store, store in that bucket."""
     if store is not None:
         return store
-    scheme, separator, rest = folder.partition("://")
-    return f"{scheme}://{rest.split('/')[0]}/{STORE}" if separator else str(Path("results", STORE))
+    if not is_remote(folder):
+        return str(Path("results", STORE))
+    scheme, _, rest = folder.partition("://")
+    return f"{scheme}://{rest.split('/')[0]}/{STORE}"
 
 
 def refuse_foreign(folder: Storage, key: str) -> None:
@@ -66,7 +68,7 @@ def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
 
     ``named``: the configuration names the store.
     """
-    inner, outer = (f"{url if '://' in url else os.path.realpath(url)}/" for url in (folder.url, store.url))
+    inner, outer = (f"{url if is_remote(url) else os.path.realpath(url)}/" for url in (folder.url, store.url))
     if inner.startswith(outer) or (named and outer.startswith(inner)):
         raise ScenarioError(
             f"store: {store.url} was given with output {folder.url}; allowed are two folders, none in the other"
@@ -75,7 +77,7 @@ def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
 
 def top(folder: Storage) -> list[str]:
     """What lies in a folder; of a local one no deeper, which may be the root of everything."""
-    if "://" in folder.url:
+    if is_remote(folder.url):
         return sorted({name.partition("/")[0] for name, _ in folder.names()})
     return sorted(os.listdir(folder.url)) if os.path.isdir(folder.url) else []
 

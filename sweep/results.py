@@ -19,6 +19,7 @@ from sweep.parquet import sink
 from sweep.plan import WINDOW_ROWS, Plan, TablePlan, windows
 from sweep.refine.search import CELLS, RUN
 from sweep.storage import Storage
+from sweep.storage.names import is_remote
 from sweep.store import Store
 from sweep.store.chunk import FAILED, RESULTS, TYPES, DamagedChunk
 from sweep.store.keys import scenario_keys
@@ -182,7 +183,7 @@ def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | No
             raise
 
     target, options = folder.polars(NAME)
-    local = "://" not in target
+    local = not is_remote(target)
     beside = f"{target}.part" if local else target  # an object store shows an object when all of it is there
 
     table = register_io_source(frames, schema=SCHEMA)

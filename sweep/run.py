@@ -35,6 +35,7 @@ from sweep.results import Joined, despite_losses, write_results
 from sweep.rounds import Everything, Refined, strategy
 from sweep.status import begin, refuse_running
 from sweep.storage import Storage, open_storage
+from sweep.storage.names import is_remote
 from sweep.store import Store
 from sweep.store.compact import compact
 from sweep.store.why import MOST_ROWS as MOST_EXPLAINED
@@ -230,6 +231,9 @@ def _folder(folder: Storage, record: dict[str, Any], progress: Progress) -> Iter
         manifest.write(folder, record)
         yield
         record["state"] = "failed points" if record["failed"] else "complete"
+    except BrokenPipeError:  # of what is printed
+        record["state"] = "interrupted"
+        raise
     except OSError as error:
         record["state"] = "stopped by an error"
         raise ScenarioError(f"output: {folder.url} cannot be written ({error.strerror or error})") from None
@@ -262,7 +266,7 @@ def _close(folder: Storage, joined: Joined, reported: bool) -> None:
 
 def _shown(folder: Storage, name: str) -> str:
     """Where a file of the folder is (or the folder): a URL, or the shorter of the paths from here and from the root."""
-    if "://" in folder.url:
+    if is_remote(folder.url):
         return f"{folder.url}/{name}".rstrip("/")
     path = str(Path(folder.url, name))
     with contextlib.suppress(ValueError, OSError):  # another drive, or a current folder that is gone

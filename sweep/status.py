@@ -17,7 +17,8 @@ from typing import Any
 from sweep.command import COMPLETE, ENDS, FAILED_POINTS, Parser, exit_code
 from sweep.output import STATUS, refuse_foreign
 from sweep.progress import describe, duration, ended
-from sweep.storage import Storage, open_storage
+from sweep.storage import Storage, open_to_read
+from sweep.storage.names import is_remote
 from workers.schema import ScenarioError
 
 EVERY_S = 1.0
@@ -42,7 +43,7 @@ class Heart:
 
     def __init__(self, folder: Storage, counts: Callable[[], dict[str, Any]], every_s: float | None = None) -> None:
         self.folder, self.counts = folder, counts
-        self.every_s = every_s or (EVERY_S if "://" not in folder.url else EVERY_REMOTE_S)
+        self.every_s = every_s or (EVERY_REMOTE_S if is_remote(folder.url) else EVERY_S)
         self.started = time.time()
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._beat, name="status", daemon=True)
@@ -69,16 +70,11 @@ class Heart:
 def read(url: str) -> dict[str, Any]:
     """What status.json of an output folder says; raises ScenarioError where there is none that can be read."""
     try:
-        return _parsed(_bytes(url))
+        return _parsed(open_to_read(url).read(STATUS))
     except OSError as error:
         raise ScenarioError(f"{url} was given; it holds no {STATUS} of a sweep ({error.strerror or error})") from None
     except DAMAGED:
         raise ScenarioError(f"{url} was given; its {STATUS} is none that a sweep writes") from None
-
-
-def _bytes(url: str) -> bytes:
-    """A path is read as such, as looking must not need a folder that can be written."""
-    return open_storage(url, "DIR").read(STATUS) if "://" in url else Path(url, STATUS).expanduser().read_bytes()
 
 
 DAMAGED = (ValueError, LookupError, TypeError, OverflowError)
@@ -107,7 +103,7 @@ def begin(folder: Storage, key: str, counts: Callable[[], dict[str, Any]]) -> He
 def _alone(folder: Storage) -> Iterator[None]:
     """One process of this machine at a time, where the file system can lock; a lock ends with its process."""
     with contextlib.ExitStack() as opened:
-        if "://" not in folder.url:
+        if not is_remote(folder.url):
             with contextlib.suppress(OSError):
                 os.makedirs(folder.url, exist_ok=True)
                 descriptor = os.open(folder.url, os.O_RDONLY)

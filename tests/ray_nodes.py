@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,9 +72,11 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         made.address = (scratch / "0" / "ray_current_cluster").read_text().strip()
         made.dashboard = re.findall(r"http://127\.0\.0\.1:\d+", said)[0]
         join = (f"--address={made.address}", "--num-cpus=1")
-        _start(made, scratch / "1", *join)
         alone = f'mount -t tmpfs tmpfs {made.lonely} && exec "$@"'
-        _start(made, scratch / "2", *join, wrapped=["unshare", "--mount", "sh", "-ec", alone, "sh"])
+        with ThreadPoolExecutor() as both:
+            first = both.submit(_start, made, scratch / "1", *join)
+            _start(made, scratch / "2", *join, wrapped=["unshare", "--mount", "sh", "-ec", alone, "sh"])
+            first.result()
         yield made
     finally:
         for node in reversed(made.nodes):

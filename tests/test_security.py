@@ -116,13 +116,6 @@ def test_names_from_input_stay_in_the_results_folder(here: Path, stem: str) -> N
     assert table.parents[2] == here / "results"
 
 
-@pytest.mark.usefixtures("ray_of_two")
-def test_a_ray_of_our_own_has_no_dashboard() -> None:
-    import ray
-
-    assert not ray._private.worker.get_dashboard_url()
-
-
 def test_a_ray_of_our_own_gets_a_token_and_a_dashboard_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     class Asked(Exception):
         pass

@@ -26,7 +26,7 @@ SECONDS_PER_REQUEST = (3.75e-6, 8.5e-6)
 SECONDS_PER_REFUSAL = 1.7e-6
 """The same where refusals come in rows (``refused_in_rows``)."""
 
-SECONDS_PER_MAPPED = (2.3e-6, 4.5e-6)
+SECONDS_PER_MAPPED = (0.25e-6, 1.5e-6)
 """IOVAs that are in flight from the start; of one size, and of several."""
 
 BASE_ROWS, SECONDS_PER_ROW = 60, 4e-4

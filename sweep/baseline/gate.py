@@ -24,6 +24,7 @@ from sweep.report.answers.words import count
 from sweep.results import NAME, SCHEMA
 from sweep.storage import Storage
 from sweep.storage.local import LocalStorage
+from sweep.storage.names import is_remote
 from workers import MODEL_VERSION
 from workers.schema import ScenarioError
 
@@ -106,7 +107,7 @@ def open_gate(config: SweepConfig, name: str, plan: Plan, library: Library) -> G
         raise ScenarioError(f"baseline: {config.baseline!r} was given; allowed are {CHECK}, {UPDATE}")
     if config.mode != "full":
         raise ScenarioError(f"baseline: given with mode={config.mode}; allowed is mode=full, as it needs every cell")
-    if not config.baselines or "://" in config.baselines:
+    if not config.baselines or is_remote(config.baselines):
         raise ScenarioError(f"baselines: {config.baselines!r} was given; allowed is the path of a folder")
     if config.baseline == CHECK:
         return Gate(CHECK, path, _checked(path, name, plan), now)

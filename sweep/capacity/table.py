@@ -54,6 +54,7 @@ def _row(found: Findings, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Any
         yield from _line(remedy.name, found.remedies.get(remedy.name))
         yield f"{remedy.name}_answer", words.answered(found.answers[remedy.name])
     yield "would_help", advice(found, remedies)
+    yield "runs_too_short", found.short
 
 
 def _line(name: str, line: Line | None) -> Iterator[tuple[str, Any]]:

@@ -6,8 +6,7 @@ from sweep.command import COMPLETE, ENDS, Parser, start
 from sweep.output import refuse_other_results
 from sweep.report.inputs import open_results
 from sweep.report.page import PAGE, document, write_report
-from sweep.storage import Storage, open_storage
-from sweep.storage.local import LocalStorage
+from sweep.storage import open_storage, open_to_read
 from workers.schema import ScenarioError
 
 DESCRIPTION = """\
@@ -26,7 +25,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", metavar="DIR", help="a results folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--output", metavar="DIR2", help="where the report goes; by default beside the results")
     given = parser.parse_args(argv)
-    results = open_results(_to_read(given.folder))
+    results = open_results(open_to_read(given.folder))
     said = document(results)
     storage = open_storage(given.folder if given.output is None else given.output, "--output")
     if storage.url != results.url:
@@ -37,11 +36,6 @@ def main(argv: list[str]) -> int:
         raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None
     print(f"report: {storage.url}/{PAGE}")
     return COMPLETE
-
-
-def _to_read(url: str) -> Storage:
-    """A path is taken as such, as reading must not need a folder that can be written."""
-    return LocalStorage.at(url) if url and "://" not in url else open_storage(url, "DIR")
 
 
 if __name__ == "__main__":

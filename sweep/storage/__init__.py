@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sweep.storage.local import LocalStorage
+from sweep.storage.names import is_remote
 from workers.schema import ScenarioError
 
 
@@ -56,7 +57,7 @@ def open_storage(url: str, key: str = "output") -> Storage:
         from sweep.storage.s3 import open_s3  # so that paths never import boto3
 
         return open_s3(url, key)
-    if "://" in url:
+    if is_remote(url):
         raise ScenarioError(f"{key}: {url!r} was given; allowed are the path of a folder and s3://BUCKET/PREFIX")
     storage = LocalStorage.at(url)
     try:
@@ -64,3 +65,8 @@ def open_storage(url: str, key: str = "output") -> Storage:
     except OSError as error:
         raise ScenarioError(f"{key}: {storage.url} cannot be written ({error.strerror})") from None
     return storage
+
+
+def open_to_read(url: str) -> Storage:
+    """As ``open_storage``, but a path is taken as such: reading must not need a folder that can be written."""
+    return LocalStorage.at(url) if url and not is_remote(url) else open_storage(url, "DIR")

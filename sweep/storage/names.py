@@ -1,9 +1,14 @@
-"""The names of files in a storage: what comes from input cannot name a place outside it."""
+"""The names of storages, and of the files in them: what comes from input cannot name a place outside."""
 
 from __future__ import annotations
 
 PART = ".part"
 """Ends the name of a file that is being written."""
+
+
+def is_remote(url: str) -> bool:
+    """Whether that is an object store's, and not the path of a folder."""
+    return "://" in url
 
 
 def checked(name: str) -> str:

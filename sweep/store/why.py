@@ -16,7 +16,7 @@ import polars as pl
 
 from sweep.plan import Plan
 from sweep.results import NAME
-from sweep.storage import Storage, open_storage
+from sweep.storage import Storage, open_to_read
 from sweep.store.keys import KEY_COLUMNS, scenario_keys, to_hex
 from workers import MODEL_VERSION
 from workers.policy import depot_columns
@@ -83,7 +83,7 @@ def _changes(both: pl.DataFrame) -> Counter[str]:
 def _before(storage: Storage, sweep: str) -> tuple[str, pl.DataFrame]:
     """The model's version of the last table, and its scenarios."""
     said = json.loads(storage.read(_note(sweep)))
-    data = open_storage(said["output"]).read(NAME)
+    data = open_to_read(said["output"]).read(NAME)
     if data[:4] != b"PAR1" or data[-4:] != b"PAR1":
         raise ValueError("no whole table")
     names = [c.name for c in SCENARIO_COLUMNS]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sweep.command import COMPLETE, ENDS, Parser, library, refuse_to_replace, start
 from sweep.storage.local import LocalStorage
+from sweep.storage.names import is_remote
 from sweep.workload.estimate import Estimate, estimate
 from sweep.workload.measure import measure
 from sweep.workload.write import files_of, write
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> int:
     """Reads a trace and writes the workload; 0. Raises ScenarioError for bad input."""
     given = _parser().parse_args(argv)
     name = _name(given.name, given.trace)
-    if not given.output or "://" in given.output:
+    if not given.output or is_remote(given.output):
         raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
     refuse_to_replace(given.trace, LocalStorage.at(given.output), files_of(name))
     if given.cpus is not None:

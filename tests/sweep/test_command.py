@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,27 @@ def test_the_other_ends(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("sweep.some", len, ["a"]) == 1
     assert (ending(ScenarioError("no\ngood")), ending(KeyboardInterrupt())) == (2, 130)
     assert capsys.readouterr().err == "sweep.some: no good\n\nsweep.some: interrupted; give the same command again\n"
+
+
+def test_nobody_reads_what_is_printed(tmp_path: Path) -> None:
+    """As under ``| head``: the shell's code, and not a word about the disk; the results are there."""
+    (tmp_path / "one.csv").write_text("cpus,unmap_burst,burst_period_us,in_flight,horizon_s\n8,4,1000,16,0.02\n")
+    running = ["points=one.csv", "output=out", "store=store", "executor=inline"]
+    for argv, told in (["--help"], ""), (running, "0 of 1 point re-used"):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as pipe:
+            path = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"}
+            done = subprocess.run(
+                [sys.executable, "-m", "sweep", *argv],
+                cwd=tmp_path, env=path, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=120,
+            )
+        assert done.returncode == 141
+        assert done.stderr.startswith(told)
+        assert "cannot be written" not in done.stderr
+        assert "Broken" not in done.stderr
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["state"] == "interrupted"
+    assert (tmp_path / "out" / "results.parquet").exists()
 
 
 @pytest.mark.parametrize("name", ["cli", "status", "report.__main__", "capacity.cli", "sru.cli", "workload.__main__"])

@@ -87,7 +87,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_to_a_driver_with_a_ray_of_its_own(number: signal.Signals, tmp_path: Path, table: bytes) -> None:
     mark = uuid.uuid4().hex
-    process = start(tmp_path, "cluster.cpus=2", FARM_TEST=mark)
+    # for a minute, by default, an agent that outlives its raylet may look for the one that is gone, too
+    process = start(tmp_path, "cluster.cpus=2", FARM_TEST=mark, RAY_gcs_rpc_server_reconnect_timeout_s="5")
     wait_for(lambda: chunks(tmp_path) >= 5)
     assert any("raylet" in command for command in marked(mark))
     process.send_signal(number)

@@ -40,6 +40,13 @@ def test_tokens_are_on(tmp_path: Path) -> None:
     assert "RAY_AUTH_TOKEN" in refused.stderr
 
 
+@pytest.mark.usefixtures("ray_of_two")
+def test_a_ray_of_our_own_has_no_dashboard() -> None:
+    import ray
+
+    assert not ray._private.worker.get_dashboard_url()
+
+
 @pytest.mark.parametrize(
     ("cluster", "told"),
     [

@@ -1,6 +1,7 @@
 """A scenario's results are the same bits alone, in any batch, in any order, and on a re-run.
 
-Of the crowd the model settles six in seven event by event; so it runs once more all in slices, where batches are made.
+Of the crowd the model settles six in seven event by event, one after the other; so it runs once more, and more of it,
+all in slices, where batches are made.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from tests.workers.scenarios import POLICIES, table
 from workers import task
 from workers.schema import Columns
 
-LANES = 640
-WATCHED = (0, 1, 7, 100, 383, 384, 500, 639)
+LANES, FOLLOWED = 640, 160
+"""Of the crowd in slices, and of that as the model does."""
+
+WATCHED = (0, 1, 7, 100, 159, 383, 384, 500, 639)
 
 
 def draw_row(number: int) -> dict:
@@ -45,11 +48,8 @@ def draw_row(number: int) -> dict:
     }
 
 
-def draw_crowd() -> Columns:
-    return table([draw_row(number) for number in range(LANES)])
-
-
-CROWD = draw_crowd()
+def draw_crowd(lanes: int) -> Columns:
+    return table([draw_row(number) for number in range(lanes)])
 
 
 def rows_of(columns: Columns, rows) -> Columns:
@@ -65,39 +65,55 @@ def assert_same_bits(ours: Columns, theirs: Columns) -> None:
             assert ours[name].tobytes() == theirs[name].tobytes(), name
 
 
-@pytest.fixture(scope="module", params=[task.simulate, in_slices.simulate], ids=["as the model does", "in slices"])
-def simulate(request) -> Callable[[Columns], Columns]:
+WAYS = {"as the model does": (task.simulate, FOLLOWED), "in slices": (in_slices.simulate, LANES)}
+CROWDS = {way: draw_crowd(lanes) for way, (_, lanes) in WAYS.items()}
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def way(request) -> str:
     return request.param
 
 
 @pytest.fixture(scope="module")
-def together(simulate) -> Columns:
-    return simulate(CROWD)
+def simulate(way) -> Callable[[Columns], Columns]:
+    return WAYS[way][0]
+
+
+@pytest.fixture(scope="module")
+def crowd(way) -> Columns:
+    return CROWDS[way]
+
+
+@pytest.fixture(scope="module")
+def together(simulate, crowd) -> Columns:
+    return simulate(crowd)
 
 
 def test_the_crowd_reaches_what_could_differ(together):
     assert set(together["verdict"]) >= {"ok", "chained"}
     for name in ("callback_count", "rbtree_erases", "rbtree_walk_steps", "depot_magazines_peak", "iotlb_flushes"):
-        assert (together[name] > 0).sum() >= 50, name
+        assert (together[name] > 0).mean() >= 50 / 640, name
 
 
 @pytest.mark.parametrize("lane", WATCHED)
-def test_alone(simulate, together, lane):
-    assert_same_bits(simulate(rows_of(CROWD, [lane])), rows_of(together, [lane]))
+def test_alone(simulate, crowd, together, lane):
+    lane %= len(crowd["cpus"])
+    assert_same_bits(simulate(rows_of(crowd, [lane])), rows_of(together, [lane]))
 
 
 @pytest.mark.parametrize("pair", [(0, 639), (639, 0), (100, 383), (7, 8)])
-def test_in_pairs(simulate, together, pair):
-    assert_same_bits(simulate(rows_of(CROWD, list(pair))), rows_of(together, list(pair)))
+def test_in_pairs(simulate, crowd, together, pair):
+    lanes = [lane % len(crowd["cpus"]) for lane in pair]
+    assert_same_bits(simulate(rows_of(crowd, lanes)), rows_of(together, lanes))
 
 
-def test_in_another_order_and_size(simulate, together):
-    order = np.random.default_rng(1).permutation(LANES)[: LANES - 1]
-    assert_same_bits(simulate(rows_of(CROWD, order)), rows_of(together, order))
+def test_in_another_order_and_size(simulate, crowd, together):
+    order = np.random.default_rng(1).permutation(len(crowd["cpus"]))[1:]
+    assert_same_bits(simulate(rows_of(crowd, order)), rows_of(together, order))
 
 
-def test_again(simulate, together):
-    assert_same_bits(simulate(draw_crowd()), together)
+def test_again(way, simulate, together):
+    assert_same_bits(simulate(draw_crowd(WAYS[way][1])), together)
 
 
 def test_a_lane_that_is_done_waits_for_the_others(simulate):
@@ -109,6 +125,7 @@ def test_a_lane_that_is_done_waits_for_the_others(simulate):
     assert_same_bits(simulate(rows_of(crowd, [0])), rows_of(simulate(crowd), [0]))
 
 
-def test_the_seed_matters(simulate, together):
-    other = simulate(CROWD | {"seed": CROWD["seed"] + 1})
-    assert (other["ops_completed"] != together["ops_completed"]).any()
+def test_the_seed_matters(simulate, crowd, together):
+    some = rows_of(crowd, list(range(20)))
+    other = simulate(some | {"seed": some["seed"] + 1})
+    assert (other["ops_completed"] != together["ops_completed"][:20]).any()

@@ -47,22 +47,15 @@ class Machine:
 
     def fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""
-        locked_tree, counted, cpus = self.domain.locked_tree, self.counted, len(self.in_flight)
-        draws = self.maps.draws.take(self.fill_each * cpus)
-        for _ in range(self.fill_each):
-            for mine in self.in_flight:
-                size_class = draws.pop()
-                iova = None
-                if self.low_first and not locked_tree.refuses(size_class):
-                    iova, _ = locked_tree.tree.allocate(size_class, True)
-                if iova is None:
-                    iova, _ = locked_tree.tree.allocate(size_class, False)
-                assert iova is not None  # above 4 GiB there is room
-                mine.append(iova)
-        self.maps.draws.take(cpus)  # these numbers are the phases
+        locked_tree, draws, cpus = self.domain.locked_tree, self.maps.draws, len(self.in_flight)
+        size_classes = draws.take(self.fill_each * cpus)
+        size_classes.reverse()
+        iovas = locked_tree.tree.fill(size_classes, self.low_first)
+        for cpu, mine in enumerate(self.in_flight):
+            mine += iovas[cpu::cpus]
+        draws.take(cpus)  # these numbers are the phases
         locked_tree.lock.last = cpus - 1
-        counted.nodes_peak = counted.nodes
-        counted.inserts = counted.erases = counted.walk_steps = 0
+        self.counted.nodes_peak = self.counted.nodes
 
     def _cpu(self, cpu: int, first_ns: float) -> Steps:
         """An active CPU: sleeps until its burst or its timer is due; between two operations a due timer runs first."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+import numpy as np
+
 from workers.events.iova import CLASS, CLASS_BITS
 
 LARGEST_CHUNK = 1024
@@ -52,6 +54,34 @@ class Side:
             return None, start, steps
         above = self.chunks[c].iovas[i]
         return self._insert_below(c, i, size_class), above, steps
+
+    def extend(self, size_classes: bytearray, floor: int) -> list[int]:
+        """Maps IOVAs of one class after the other, each right below the one before, the first below the lowest, up to
+        the first that would begin below pfn ``floor``: the new ones."""
+        new, shapes, at = [], self.shapes, self.lowest >> CLASS_BITS
+        for size_class in size_classes:
+            size, mask = shapes[size_class]
+            at = at - size & mask
+            if at < floor:
+                break
+            new.append(at << CLASS_BITS | size_class)
+        if new:
+            self._put_below(np.array(new[::-1]))
+        return new
+
+    def _put_below(self, new: np.ndarray) -> None:
+        """Adds IOVAs in ascending order, all below the lowest."""
+        chunk, half = self.chunks[0], LARGEST_CHUNK // 2
+        chunk.fits[0] = self._fitting(chunk.iovas[0], int(new[-1]))
+        below = np.append(self.bottom, new[:-1])
+        last_page = (below >> CLASS_BITS) + np.array(self.last_page)[below & CLASS]
+        fit, fits = np.ones(len(new), bool), np.zeros(len(new), np.uint8)
+        for size, mask in self.shapes:
+            fit &= ((new >> CLASS_BITS) - size & mask) > last_page
+            fits += fit
+        more = [(new[i : i + half].tolist(), bytearray(fits[i : i + half])) for i in range(0, len(new), half)]
+        self.chunks = [*(Chunk(*each) for each in more), *self.chunks]
+        self.firsts = [*(iovas[0] for iovas, _ in more), *self.firsts]
 
     @property
     def lowest(self) -> int:

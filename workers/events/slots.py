@@ -6,6 +6,10 @@ limit. Answers are those of ``workers.events.side.Side``, which takes any sizes.
 
 from __future__ import annotations
 
+from array import array
+
+import numpy as np
+
 from workers.events.iova import CLASS_BITS
 
 MORE_SLOTS = 4096
@@ -37,6 +41,19 @@ class Slots:
         if new < self.lowest:
             self.lowest = new
         return new, new + (1 << shift + CLASS_BITS), at - first + 1
+
+    def extend(self, size_classes: bytearray, floor: int) -> array[int]:
+        """See ``Side.extend``; the only size class is 0."""
+        limit, shift = self.limit, self.shift
+        first = limit - (self.lowest >> CLASS_BITS) >> shift
+        last = min(first + len(size_classes), limit - floor >> shift)
+        if last <= first:
+            return array("q")
+        self.used[first:last] = b"\1" * (last - first)
+        self.used += bytes(max(last + 1 - len(self.used), 0))
+        new = limit - (np.arange(first + 1, last + 1) << shift) << CLASS_BITS
+        self.lowest = int(new[-1])
+        return array("q", new.astype(np.int64).tobytes())
 
     def remove(self, iova: int) -> int:
         """Takes ``iova`` out; the one above it."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import log2
 
 from workers.events.counters import Counters
-from workers.events.iova import CLASS, CLASS_BITS, HIGH
+from workers.events.iova import CLASS, CLASS_BITS, HIGH, Iovas, no_iovas
 from workers.events.side import Side
 from workers.events.slots import Slots
 from workers.schema import PFNS_BELOW_4G
@@ -88,6 +88,35 @@ class Tree:
         counted.nodes += 1
         return new, visits * self.visit_ns + self.insert_ns
 
+    def fill(self, size_classes: bytearray, low_first: bool) -> Iovas:
+        """As ``allocate`` of one class after the other in an empty tree, below 4 GiB if ``low_first`` and while there
+        is room; counts nothing but nodes."""
+        iovas = self._extend(size_classes, True) if low_first else no_iovas(len(self.sizes) > 1)
+        left = size_classes[len(iovas) :]
+        holes = [self._from_hole(size_class) if low_first else None for size_class in left]
+        high = self._extend(bytearray(c for c, iova in zip(left, holes, strict=True) if iova is None), False)
+        high.reverse()
+        iovas.extend(high.pop() if iova is None else iova for iova in holes)
+        self.counted.inserts = self.counted.walk_steps = 0
+        return iovas
+
+    def _from_hole(self, size_class: int) -> int | None:
+        """A first attempt of the fill."""
+        return None if self.sizes[size_class] >= self.max32_alloc_size else self.allocate(size_class, True)[0]
+
+    def _extend(self, size_classes: bytearray, below_4g: bool) -> Iovas:
+        """Maps the first of them, those for which there is room below the lowest of a side."""
+        iovas: Iovas
+        if below_4g:
+            iovas = self.low.extend(size_classes, START_PFN)
+            if iovas:
+                self.cached32 = self.newest32 = iovas[-1]
+        else:
+            iovas = self.high.extend(size_classes, PFNS_BELOW_4G)
+            if iovas:
+                self.cached = self.newest = iovas[-1]
+        self.counted.nodes += len(iovas)
+        return iovas
     def remove(self, iova: int) -> None:
         """Takes ``iova`` out; the cached ones move up past it, and the search below 4 GiB is open again."""
         if iova < HIGH:

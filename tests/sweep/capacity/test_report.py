@@ -113,6 +113,7 @@ def test_runs_too_short_to_show_a_lockup_are_told_in_every_output() -> None:
     short = dataclasses.replace(usual, name="shorty", scenario=usual.scenario | {"horizon_s": 0.02})
     (found, other), _ = studied(above({"array": 500}), short, usual)
     assert (found.short > 0, other.short) == (True, 0)
+    assert table((found,), REMEDIES)["runs_too_short"].to_list() == [found.short]
     said = f"{found.short} safe scenarios ran too short to show a lockup, which takes a stay of 0.1 s and more: give a"
     whole = document("f.csv", (found, other), REMEDIES, 2.0, "again")
     for text in (to_terminal(lead((found, other))), to_html(whole), to_markdown(whole).replace("\\", "")):

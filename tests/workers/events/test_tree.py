@@ -105,6 +105,36 @@ def test_any_order_of_maps_and_unmaps_finds_what_a_search_of_every_neighbour_fin
     assert tree.counted.nodes == len(mapped)
 
 
+@pytest.mark.parametrize("largest", [4, 1024])
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from((SIZES[:1], SIZES[2:3], SIZES[:2], SIZES, (1, 3, *SIZES))),
+    st.integers(0, 700),
+    st.booleans(),
+)
+def test_a_fill_is_as_one_map_after_the_other(largest, seed, sizes, number, low_first):
+    """Up to spaces below 4 GiB that some sizes, or all, find full."""
+    rng = random.Random(seed)
+    size_classes = bytearray(rng.randrange(len(sizes)) for _ in range(number))
+    tree, other = (Tree(sizes, 12.0, 40.0, 40.0, Counters()) for _ in range(2))
+    expected = []
+    for size_class in size_classes:
+        iova = None
+        if low_first and sizes[size_class] < other.max32_alloc_size:
+            iova, _ = other.allocate(size_class, True)
+        expected.append(other.allocate(size_class, False)[0] if iova is None else iova)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(side, "LARGEST_CHUNK", largest)
+        assert list(tree.fill(size_classes, low_first)) == expected
+        check_side(tree.low)
+        check_side(tree.high)
+    assert sorted(expected) == iovas_of(tree.low) + iovas_of(tree.high)
+    pointers = ("cached", "cached32", "newest", "newest32", "max32_alloc_size")
+    assert [getattr(tree, name) for name in pointers] == [getattr(other, name) for name in pointers]
+    assert (tree.counted.nodes, tree.counted.inserts, tree.counted.walk_steps) == (number, 0, 0)
+
+
 @pytest.mark.parametrize("sizes", [(64,), (8, 64), (33, 200)])
 def test_pfns_steps_and_costs_are_those_of_the_twin(sizes):
     """Costs differ in the depths of finds and inserts alone, which are means here."""
