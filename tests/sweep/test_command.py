@@ -47,7 +47,7 @@ def test_nobody_reads_what_is_printed(tmp_path: Path) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         with os.fdopen(writer, "w") as pipe:
-            path = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"}
+            path = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}
             done = subprocess.run(
                 [sys.executable, "-m", "sweep", *argv],
                 cwd=tmp_path, env=path, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=120,

@@ -16,6 +16,7 @@ from workers.events.domain import Domain
 from workers.events.flush_queue import FlushQueue
 from workers.events.iova import no_iovas
 from workers.events.maps import Maps
+from workers.events.mixed_maps import MixedMaps
 from workers.events.unmaps import Unmaps
 from workers.state import ALIGNED_SPREAD_NS
 
@@ -32,7 +33,7 @@ class Machine:
         self.fill_each, self.low_first = scenario["in_flight"], scenario["dma32_first"]
         self.queue = FlushQueue(scenario, self.domain, self.in_flight)
         self.unmaps = Unmaps(scenario, self.queue)
-        self.maps = Maps(scenario, self.queue)
+        self.maps = (MixedMaps if self.domain.mixed else Maps)(scenario, self.queue)
         self.horizon_ns, self.period_ns = self.clocks.horizon_ns, 1e3 * scenario["burst_period_us"]
         spread_ns = ALIGNED_SPREAD_NS if scenario["phase"] == "aligned" else self.period_ns
         self.first_ns = [phase * spread_ns for phase in phases]

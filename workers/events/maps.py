@@ -1,13 +1,12 @@
-"""Bursts of maps: rows of them from a CPU's own magazines, and rows that miss there and go to the tree.
+"""Bursts of maps of one size: rows of them from a CPU's own magazines, and rows that miss there and go to the tree.
 
-Source: drivers/iommu/dma-iommu.c (5.15), iommu_dma_alloc_iova(); drivers/iommu/iova.c, alloc_iova_fast().
+Source: drivers/iommu/dma-iommu.c (5.15), iommu_dma_alloc_iova(); drivers/iommu/iova.c, alloc_iova_fast(). Several sizes
+are those of workers.events.mixed_maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
-from math import inf
 from typing import Any
 
 from workers.events.clocks import Steps, begun_within
@@ -24,17 +23,23 @@ class Maps:
         self.queue, self.domain, self.clocks, self.counted = queue, queue.domain, queue.clocks, queue.counted
         self.in_flight, self.burst_size = queue.in_flight, scenario["unmap_burst"]
         self.draws = Draws(scenario)
-        self.alone = not self.domain.mixed and not queue.shift
-        """Whether rows of maps are one step: of one size (of several, rows are short), and where no other CPU sees the
-        list that this one maps for."""
+        self.alone = not queue.shift
+        """Whether no other CPU sees the list that this one maps for, so that rows of maps are one step."""
         self.low_first = scenario["dma32_first"]
         self.map_ns, self.cached_map_ns = scenario["map_ns"], scenario["map_ns"] + self.clocks.local_ns
         self.line = Line(scenario, self.cached_map_ns, self.domain)
         self.most_in_flight = 2 * scenario["in_flight"]
 
+    def room(self, target_cpu: int) -> int:
+        """How many more may be mapped for a CPU, as the one at work sees it."""
+        room = self.most_in_flight - len(self.in_flight[target_cpu])
+        if target_cpu in self.queue.runs.of_cpu:
+            room -= self.queue.runs.still_mapped(target_cpu)
+        return room
+
     def at_once(self, cpu: int, now: float) -> tuple[int, float]:
-        """Maps those of a burst that a CPU's own magazines serve, of one size and while no timer may come in between;
-        how many are left, and the clock."""
+        """Maps those of a burst that a CPU's own magazines serve while no timer may come in between; how many are left,
+        and the clock."""
         left, rcache = self.burst_size, self.domain.rcache_of[0]
         if not rcache or not self.alone or self.queue.timer_cpu == cpu:
             return left, now
@@ -47,66 +52,43 @@ class Maps:
             now += len(iovas) * self.cached_map_ns
         return left, now
 
-    def burst(self, cpu: int, now: float, number: int) -> Steps:
-        """Maps ``number`` for the CPU that will unmap them; the clock."""
+    def burst(self, cpu: int, now: float, left: int) -> Steps:
+        """Maps ``left`` for the CPU that will unmap them; the clock."""
         queue, target_cpu = self.queue, (cpu + self.queue.shift) % len(self.in_flight)
-        target, draws = self.in_flight[target_cpu], self.draws.take(number)
-        while draws:
+        target = self.in_flight[target_cpu]
+        while left > 0:
             if queue.timer_cpu == cpu:
                 now = yield from queue.softirq(cpu, now)
-            room = self.most_in_flight - len(target)
-            if target_cpu in queue.runs.of_cpu:
-                room -= queue.runs.still_mapped(target_cpu)
+            room = self.room(target_cpu)
             if room <= 0:
-                self.draws.put_back(draws)
                 break
-            iovas, now = self._map_cached(cpu, now, draws, room)
+            iovas, now = self._map_cached(cpu, now, min(left, room))
             if iovas:
                 target.extend(iovas)
                 self.counted.ops += len(iovas)
-                del draws[-len(iovas) :]
+                left -= len(iovas)
             else:
-                now = yield from self._map_missed(cpu, now, draws, target_cpu)
+                left, now = yield from self._map_missed(cpu, now, left, target_cpu)
         return now
 
-    def _map_cached(self, cpu: int, now: float, draws: bytearray, room: int) -> tuple[Iovas, float]:
-        """The next of ``draws``, up to ``room``, as long as the CPU's own magazines serve them and its timer is not
-        due; its clock."""
-        each_ns, queue, rcache_of, rcaches = self.cached_map_ns, self.queue, self.domain.rcache_of, self.domain.rcaches
-        until_ns = queue.timer_due_ns if queue.timer_cpu == cpu else inf
-        if not self.domain.mixed:
-            rcache = rcache_of[0]
-            if not rcache:
-                return no_iovas(False), now
-            most = min(room, len(draws), begun_within(until_ns - now, each_ns))
-            iovas = rcaches.pop(cpu, rcache, most, self.low_first)
-            return iovas, now + len(iovas) * each_ns
-        iovas, usable_below, counted = no_iovas(True), rcaches.usable_below, self.counted
-        for size_class in islice(reversed(draws), room):
-            rcache = rcache_of[size_class]
-            if not rcache or now >= until_ns:
-                break
-            loaded = rcache.loaded[cpu]
-            if loaded and loaded[-1] < usable_below:  # as pop_one, written out: a call costs a tenth of such loads
-                iovas.append(loaded.pop())
-                counted.cached_pages -= rcache.pages
-            else:
-                found = rcaches.pop(cpu, rcache, 1, self.low_first)
-                if not found:
-                    break
-                iovas += found
-            now += each_ns
-        return iovas, now
+    def _map_cached(self, cpu: int, now: float, most: int) -> tuple[Iovas, float]:
+        """Up to ``most``, as long as the CPU's own magazines serve them and its timer is not due; its clock."""
+        each_ns, queue, rcache = self.cached_map_ns, self.queue, self.domain.rcache_of[0]
+        if not rcache:
+            return no_iovas(False), now
+        if queue.timer_cpu == cpu:
+            most = min(most, begun_within(queue.timer_due_ns - now, each_ns))
+        iovas = self.domain.rcaches.pop(cpu, rcache, most, self.low_first)
+        return iovas, now + len(iovas) * each_ns
 
-    def _map_missed(self, cpu: int, now: float, draws: bytearray, target_cpu: int) -> Steps:
-        """The first of ``draws``, which the CPU's magazines did not serve, and those after it that they do not serve
-        either, while nothing has to be looked at in between; the clock."""
+    def _map_missed(self, cpu: int, now: float, left: int, target_cpu: int) -> Steps:
+        """The first of ``left``, which the CPU's magazines did not serve, and those after it that they do not serve
+        either, while nothing has to be looked at in between; how many are left, and the clock."""
         target, heap, clocks, counted = self.in_flight[target_cpu], self.clocks.heap, self.clocks, self.counted
-        domain, rcaches, locked_tree, queue = self.domain, self.domain.rcaches, self.domain.locked_tree, self.queue
+        domain, queue, rcache = self.domain, self.queue, self.domain.rcache_of[0]
+        rcaches, locked_tree = domain.rcaches, domain.locked_tree
         low_first, slab_ns, in_rows = self.low_first, locked_tree.iova_slab_ns, self.alone
         while True:
-            size_class = draws[-1]
-            rcache = domain.rcache_of[size_class]
             now += self.cached_map_ns if rcache else self.map_ns
             low, iova = low_first, None
             while iova is None:
@@ -120,37 +102,36 @@ class Maps:
                             break
                 asked = now + slab_ns
                 if in_rows and low and rcache and rcache.is_poisoned(cpu):
-                    asked = yield from self._map_refused(cpu, asked, draws, rcache.loaded[cpu])
+                    left, asked = yield from self._map_refused(cpu, asked, left, rcache.loaded[cpu])
                 if heap[0][0] < asked:
                     yield asked
                 clocks.asked_ns = asked
-                iova, now = locked_tree.search(cpu, asked, size_class, low)
+                iova, now = locked_tree.search(cpu, asked, 0, low)
                 if iova is None and low:
                     low = False
                     if rcache:
                         now += clocks.local_ns
                         iova = rcaches.pop_one(cpu, rcache, low)
-            draws.pop()
+            left -= 1
             target.append(iova)
             counted.ops += 1
             looked_at = queue.timer_cpu == cpu or target_cpu in queue.runs.of_cpu
-            if not draws or looked_at or len(target) >= self.most_in_flight:
-                return now
-            rcache = domain.rcache_of[draws[-1]]
+            if not left or looked_at or len(target) >= self.most_in_flight:
+                return left, now
             if rcache and rcaches.may_pop(cpu, rcache):
-                return now
+                return left, now
 
-    def _map_refused(self, cpu: int, asked: float, draws: bytearray, loaded: Iovas) -> Steps:
-        """Maps, of one size, those of ``draws`` but the last whose first attempts, from ``asked`` on, are sure to be
-        refused and whose second ones a poisoned ``loaded`` serves; when that last one asks for the lock."""
+    def _map_refused(self, cpu: int, asked: float, left: int, loaded: Iovas) -> Steps:
+        """Maps those of ``left`` but the last whose first attempts, from ``asked`` on, are sure to be refused and whose
+        second ones a poisoned ``loaded`` serves; how many are left, and when the next one asks for the lock."""
         target = self.in_flight[cpu]
         if not self.domain.locked_tree.refuses(0) or self.queue.timer_cpu == cpu:  # a due timer would come first
-            return asked
-        row = min(len(draws), self.most_in_flight - len(target), len(loaded))
+            return left, asked
+        row = min(left, self.most_in_flight - len(target), len(loaded))
         if row < SHORTEST_ROW:
-            return asked
+            return left, asked
         done, asked = yield from self.line.stand(cpu, asked, row - 1)
         if done:
             target += loaded[: -done - 1 : -1]
-            del loaded[-done:], draws[-done:]
-        return asked
+            del loaded[-done:]
+        return left - done, asked
