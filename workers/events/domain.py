@@ -5,7 +5,7 @@ Source: drivers/iommu/iova.c (5.15), free_iova_fast().
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workers.events.clocks import Clocks, Steps
@@ -40,9 +40,8 @@ class Domain:
 
     def free(self, cpu: int, now: float, iovas: Iovas, entry_ns: float) -> Steps:
         """free_iova_fast() of ``iovas``, ``entry_ns`` each before; the clock."""
-        bins, heap = self.bins, self.clocks.heap
-        for size_bin in self.used_bins:
-            same = [iova for iova in iovas if bins[iova & CLASS] == size_bin] if self.mixed else iovas
+        heap = self.clocks.heap
+        for size_bin, same in self._by_bin(iovas):
             if size_bin == OVERSIZE:
                 for iova in same:
                     now += entry_ns
@@ -52,3 +51,13 @@ class Domain:
             elif same:
                 now = yield from self.rcaches.insert(cpu, now, self.rcaches.bins[size_bin], same, entry_ns)
         return now
+
+    def _by_bin(self, iovas: Iovas) -> Iterable[tuple[int, Iovas]]:
+        """The IOVAs of each bin, in the order of bins."""
+        if not self.mixed:
+            return ((self.bins[0], iovas),)
+        found: dict[int, Iovas] = {size_bin: [] for size_bin in self.used_bins}
+        put = [found[size_bin].append for size_bin in self.bins]
+        for iova in iovas:
+            put[iova & CLASS](iova)
+        return found.items()
