@@ -222,8 +222,7 @@ def _after(found: Findings, said: str) -> str:
 
 def _limit(found: Findings, line: Line) -> str:
     """The safe rate, of unmaps/s of a CPU."""
-    safe = line.headroom.safe
-    return "none" if safe is None else si(safe * found.host.unmap_rate_per_s)
+    return words.limit(line.headroom, lambda safe: si(safe * found.host.unmap_rate_per_s))
 
 
 def _bands(findings: Sequence[Findings]) -> Iterator[Block]:
@@ -259,7 +258,8 @@ def _reading(horizon_s: float) -> Iterator[str]:
         f" x{factor(LADDER[-1]):g}, as far as bursts stay {column(PERIOD).low:g} µs apart, then the octave in which"
         f" the line turns unsafe, in steps of {TOLERANCE:.0%}, which is the tolerance. An unsafe band narrower than an"
         " octave between safe rates may be missed. Below x1 the load must shrink; where steps above an"
-        " unsafe one are safe, less load is not always safer."
+        " unsafe one are safe, less load is not always safer. A rate whose run failed is neither: headroom is known up"
+        " to there."
     )
     yield (
         "The achieved rate is half of the maps and unmaps that came about: a CPU that waits for the lock or flushes for"

@@ -62,6 +62,7 @@ def _line(name: str, line: Line | None) -> Iterator[tuple[str, Any]]:
     yield f"{name}_verdict", line and line.verdict
     yield f"{name}_safe_up_to_factor", line and line.headroom.safe
     yield f"{name}_unsafe_at_factor", line and line.headroom.unsafe
+    yield f"{name}_failed_at_factor", line and line.headroom.failed
     yield f"{name}_tested_up_to_factor", line and line.headroom.most
     yield f"{name}_achieved_rate_per_s", line and line.achieved_rate_per_s
     yield f"{name}_memory_peak_bytes", line and line.row["memory_peak_bytes"]

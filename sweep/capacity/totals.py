@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweep.capacity.costs import FAILED
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.study import Findings, Line
 
@@ -52,14 +51,13 @@ class Totals:
 def totals(findings: Sequence[Findings], after: bool) -> Totals:
     """Sums over the host classes: as they are, or with the fix."""
     sides = [(found.host, found.after if after else found.now) for found in findings]
-    machines = {True: 0, False: 0}
+    machines: dict[bool | None, int] = {True: 0, False: 0, None: 0}
     for host, line in sides:
-        if line.verdict != FAILED:
-            machines[line.safe] += host.count
+        machines[line.safe] += host.count
     return Totals(
         machines[True],
         machines[False],
-        sum(host.count for host, line in sides if line.verdict == FAILED),
+        machines[None],
         sum((lockups_per_year(host, line) for host, line in sides), Expectation()),
         sum(host.count for host, line in sides if host.scenario["domains"] * (line.row[HAZARD] or 0.0) >= 1.0),
         sum(host.count * (line.row["memory_peak_bytes"] or 0) for host, line in sides),

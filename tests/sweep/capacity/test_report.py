@@ -98,6 +98,25 @@ def test_a_lower_load_is_not_always_safer() -> None:
     assert headroom((found,)).title == "All are safe at today's rate"
 
 
+def test_a_rate_whose_run_failed_is_not_called_unsafe() -> None:
+    def locks(scenarios: Columns) -> np.ndarray:
+        if ((rates(scenarios) > 3000) & (rates(scenarios) < 10_000) | (scenarios["seed"] == 7)).any():
+            raise MemoryError("too much")
+        return rates(scenarios) > 10_000
+
+    fails, lost = studied(locks, host(name="fails"), host(name="lost", seed="7"))[0]
+    whole = to_markdown(document("f.csv", (fails, lost), REMEDIES, 2.0, "again"))
+    rows = {row[0]: row for row in overview((fails, lost), REMEDIES).rows}
+    assert rows["fails"][5] == "x2.83 (run failed at x3.08, unsafe at x16)"
+    assert rows["lost"][5] == "unknown (run failed at x0.125)"
+    assert "| lost | 5.15 | 1k | " in whole
+    assert " | unknown | unknown (run failed at x0.125) |" in whole
+    (of_fails, of_lost) = table((fails, lost), REMEDIES).to_dicts()
+    factors = [f"before_{what}_factor" for what in ("safe_up_to", "failed_at", "unsafe_at")]
+    assert [of_fails[name] for name in factors] == pytest.approx([2 ** (12 / 8), 2 ** (13 / 8), 16])
+    assert [of_lost[name] for name in factors] == [None, 0.125, None]
+
+
 def test_loads_beyond_what_was_checked_are_named(findings: tuple[Findings, ...]) -> None:
     findings[1].now.row["checked"] = None  # a run that failed is not said to be outside
     findings[2].now.row["checked"] = False
