@@ -24,9 +24,11 @@ NONE_AT = LEAST / 2
 
 def headroom(findings: Sequence[Findings]) -> document.Figure:
     """A row a host class: a ring where its kernel stands, a dot where the fix does, on factors of today's load."""
-    short = sum(not found.now.safe for found in findings)
+    short, failed = (sum(found.now.safe is kind for found in findings) for kind in (False, None))
     of = count(len(findings), "host class", "host classes")
-    title = f"Not safe at today's rate as they are: {short} of {of}" if short else "All are safe at today's rate"
+    unknown = f", not known: {failed}" if failed else ""
+    title = f"Not safe at today's rate as they are: {short} of {of}{unknown}"
+    title = title if short or failed else "All are safe at today's rate"
     alt = "; ".join(
         f"{found.host.name}: {words.headroom(found.now)} as it is, {words.headroom(found.after)} with the fix"
         for found in findings

@@ -53,9 +53,10 @@ class Line:
         return self.row["checked"]
 
     @property
-    def achieved_rate_per_s(self) -> float:
-        """Unmaps/s of an active CPU that came about: half of the operations."""
-        return (self.row["ops_completed"] or 0) / 2 / self.row["horizon_s"] / self.row["active_cpus"]
+    def achieved_rate_per_s(self) -> float | None:
+        """Unmaps/s of an active CPU that came about: half of the operations; None where the run failed."""
+        ops = self.row["ops_completed"]
+        return None if ops is None else ops / 2 / self.row["horizon_s"] / self.row["active_cpus"]
 
 
 @dataclass(frozen=True)

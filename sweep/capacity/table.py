@@ -42,9 +42,9 @@ def _row(found: Findings, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Any
         yield f"{side}_memory_end_bytes", line.row["memory_end_bytes"]
         yield f"{side}_depot_reclaim_s", line.row["depot_reclaim_s"]
         expected = lockups_per_year(host, line)
-        yield f"{side}_lockups_per_year", expected.expected
-        yield f"{side}_lockups_per_year_low", expected.low
-        yield f"{side}_lockups_per_year_high", expected.high
+        yield f"{side}_lockups_per_year", expected and expected.expected
+        yield f"{side}_lockups_per_year_low", expected and expected.low
+        yield f"{side}_lockups_per_year_high", expected and expected.high
         answer = found.costs[side]
         yield f"{side}_costs", answer.kind
         yield f"{side}_costs_that_flip", " ".join(answer.costs)

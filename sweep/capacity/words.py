@@ -95,8 +95,15 @@ def memory(size_bytes: float | None) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
-def estimate(found: Expectation) -> str:
+def rate(per_s: float | None) -> str:
+    """'1.5k'; '-' for what is not known, as memory and estimates have it."""
+    return "-" if per_s is None else si(per_s)
+
+
+def estimate(found: Expectation | None) -> str:
     """'12 (3 to 40)', '0'."""
+    if found is None:
+        return "-"
     if found.high == 0:
         return "0"
     return f"{count(found.expected)} ({count(found.low)} to {count(found.high)})"
