@@ -13,7 +13,7 @@ from sweep.capacity.costs import TABLES
 from sweep.capacity.dry_run import estimate
 from sweep.capacity.fleet import FLEET_COLUMNS, read_fleet
 from sweep.capacity.remedies import REMEDIES
-from sweep.capacity.report import document, lead, overview
+from sweep.capacity.report import TITLE, document, lead, overview
 from sweep.capacity.study import Study, complete
 from sweep.capacity.table import table
 from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures
@@ -46,7 +46,8 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     named = library(options.config_dir)
     hosts = read_fleet(options.fleet, named, horizon_s)
     study = Study(hosts, REMEDIES, {name: named.host[name] for name in TABLES})
-    folder, store = places(options, "capacity", FILES, options.fleet)
+    fleet = Path(options.fleet).name
+    folder, store = places(options, "capacity", FILES, options.fleet, TITLE, fleet)
     told = None if options.quiet else sys.stderr
     with lab(named, store, options.inline, told, simulate, delete=not options.dry_run) as made:
         if options.dry_run:
@@ -56,7 +57,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
         made.progress.close()
     repeat = shlex.join(["python", "-m", "sweep.capacity", *argv])
     print("" if options.quiet else f"{to_terminal((*lead(findings), overview(findings, REMEDIES)))}\n\n", end="")
-    whole = document(Path(options.fleet).name, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
+    whole = document(fleet, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
     folder.write(
         {
             "capacity.csv": table(findings, REMEDIES).write_csv().encode(),

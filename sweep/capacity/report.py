@@ -17,13 +17,16 @@ from sweep.rate import PERIOD
 from sweep.report.answers.words import count, listed, si, too_short
 from workers.schema import column
 
+TITLE = "Capacity of "
+"""Before the fleet's name."""
+
 
 def document(
     name: str, findings: Sequence[Findings], remedies: Sequence[Remedy], horizon_s: float, repeat: str
 ) -> Document:
     """The whole report. ``name``: the fleet's; ``repeat``: the commands that make it again."""
     return Document(
-        f"Capacity of {name}",
+        f"{TITLE}{name}",
         (*lead(findings), overview(findings, remedies)),
         (
             Section("Rates and headroom", (headroom(findings), rates(findings), *_bands(findings))),
