@@ -57,6 +57,17 @@ def test_the_files_are_what_the_farm_takes(here: Path, capsys: pytest.CaptureFix
         assert plan[name].tolist() == [rows[name][0]] * 4
 
 
+def test_a_name_that_conf_has_would_make_the_folder_unusable(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record("nvme_128k_seq.txt")
+    record("host1.txt")
+    before = sorted(here.rglob("*"))
+    for argv, name in (["nvme_128k_seq.txt"], "nvme_128k_seq"), (["host1.txt", "--name", "full_4g"], "full_4g"):
+        assert exit_code("sweep.workload", main, [*argv, "-o", "mine"]) == 2
+        told = f"sweep.workload: --name: {name!r} is a workload of conf/; give another --name\n"
+        assert capsys.readouterr().err == told
+    assert sorted(here.rglob("*")) == before
+
+
 def test_every_figure_of_the_file_has_a_source(here: Path) -> None:
     record()
     assert main(["host1.trace.txt"]) == 0
