@@ -54,8 +54,9 @@ def main(argv: list[str]) -> int:
         check_value(column("cpus"), given.cpus)
     found = estimate(measured := measure(given.trace), given.trace, given.cpus)
     source = "standard input" if given.trace == "-" else Path(given.trace).name
-    files = write(found, given.output, name, source, named.host[HOST])
     seen = measured.seen
+    extent = f"{seen.events} events in {measured.span_ns / 1e9:.9f} s"
+    files = write(found, given.output, name, source, extent, named.host[HOST])
     print(f"{seen.lines} lines: {seen.events} events, {seen.others} of other tracepoints, {seen.damaged} damaged,")
     print(f"{seen.lost} events lost; {measured.span_ns / 1e9:.4g} s\n")
     print(text(found))
@@ -78,7 +79,8 @@ def text(found: Estimate) -> str:
 def _name(name: str | None, trace: str) -> str:
     """What the workload is called: as given, or by the file."""
     if name is None:
-        return re.sub(r"^-|[^\w-]", "_", Path(trace).name.split(".")[0])[:100] or "trace"
+        stem = "" if trace == "-" else Path(trace).name.split(".")[0]
+        return re.sub(r"^-|[^\w-]", "_", stem)[:100] or "trace"
     if not re.fullmatch(r"\w[\w-]{0,99}", name):
         raise ScenarioError(f"--name: {name!r} was given; allowed are letters, digits, _ and -")
     return name
