@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import html
 import os
 import re
@@ -12,7 +11,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep import output
@@ -94,22 +92,32 @@ def refuse_to_replace(given: str, folder: Storage, names: Iterable[str]) -> None
             )
 
 
-def refuse_another_fleet(folder: Storage, fleet: str) -> None:
-    """Raises ScenarioError where a folder of ``sweep.capacity`` holds the report of a fleet file of another name."""
-    with contextlib.suppress(FileNotFoundError):
-        title = re.search(r"<title>Capacity of (.*?)</title>", folder.read("capacity.html").decode(errors="replace"))
-        if title is None or html.unescape(title[1]) != fleet:
-            held = f"the report of {html.unescape(title[1])}" if title else "a capacity.html of something else"
-            raise ScenarioError(f"output: {folder.url} holds {held}, not of {fleet}; give an empty or a new folder")
+def refuse_another_report(folder: Storage, file: str, title: str, of: str) -> None:
+    """Raises ScenarioError where the Markdown ``file`` of a folder has another title than ``title`` and ``of``."""
+    try:
+        first = folder.read(file).decode(errors="replace").partition("\n")[0]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ScenarioError(f"output: {folder.url}/{file} cannot be read ({error.strerror or error})") from None
+    held = html.unescape(re.sub(r"\\(.)", r"\1", first)).removeprefix("# ")  # what to_markdown escaped
+    if held != one_line(title + of):
+        what = f"the report of {held.removeprefix(title)}" if held.startswith(title) else f"{file} of something else"
+        raise ScenarioError(f"output: {folder.url} holds {what}, not of {of}; give an empty or a new folder")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where a command writes its ``files``, by name, and what it was ``given``: the path of a file, or a name."""
+    """Where a command writes its ``files``, by name, and what it was ``given``: the path of a file, or a name.
+
+    The title of its Markdown is ``title`` and ``of``: the part that all have, and whose it is.
+    """
 
     storage: Storage
     files: tuple[str, ...]
     given: str
+    title: str
+    of: str
 
     @property
     def url(self) -> str:
@@ -120,7 +128,8 @@ class Folder:
         """Raises ScenarioError where writing would replace the file given, or stand among somebody else's files."""
         refuse_to_replace(self.given, self.storage, self.files)
         refuse_other_files(self.storage, self.files)
-        refuse_another_fleet(self.storage, Path(self.given).name)
+        markdown = next(name for name in self.files if name.endswith(".md"))
+        refuse_another_report(self.storage, markdown, self.title, self.of)
 
     def write(self, files: dict[str, bytes]) -> None:
         """Writes some of its files, each whole; raises ScenarioError where the folder cannot be written.
@@ -147,13 +156,15 @@ def run_options(parser: argparse.ArgumentParser, name: str, horizon_s: float) ->
     parser.add_argument("--quiet", action="store_true", help="print failures and where the result is, nothing else")
 
 
-def places(options: argparse.Namespace, name: str, files: tuple[str, ...], given: str) -> tuple[Folder, Storage]:
+def places(
+    options: argparse.Namespace, name: str, files: tuple[str, ...], given: str, title: str, of: str
+) -> tuple[Folder, Storage]:
     """The folder for a command's ``files`` and the store, by ``run_options``; raises ScenarioError.
 
-    ``given``: see ``Folder``.
+    ``given``, ``title`` and ``of``: see ``Folder``.
     """
     url = output.folder_of(options.output, name)
-    folder = Folder(open_storage(url, "output"), files, given)
+    folder = Folder(open_storage(url, "output"), files, given, title, of)
     folder.check()
     store = open_storage(output.store_of(options.store, url), "store")
     output.refuse_nested(folder.storage, store, options.store is not None)

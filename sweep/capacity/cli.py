@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.resources
-import os
 import shlex
 import sys
 import textwrap
@@ -14,13 +13,15 @@ from sweep.capacity.costs import TABLES
 from sweep.capacity.dry_run import estimate
 from sweep.capacity.fleet import FLEET_COLUMNS, read_fleet
 from sweep.capacity.remedies import REMEDIES
-from sweep.capacity.report import document, lead, overview
+from sweep.capacity.report import TITLE, document, lead, overview
 from sweep.capacity.study import Study, complete
 from sweep.capacity.table import table
 from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures
+from sweep.config import ClusterConfig
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
+from sweep.dry_run import cpus_of
 from sweep.lab import lab, points_csv
 from sweep.report.page import figures
 from sweep.task import Simulate
@@ -45,18 +46,18 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     named = library(options.config_dir)
     hosts = read_fleet(options.fleet, named, horizon_s)
     study = Study(hosts, REMEDIES, {name: named.host[name] for name in TABLES})
-    folder, store = places(options, "capacity", FILES, options.fleet)
+    fleet = Path(options.fleet).name
+    folder, store = places(options, "capacity", FILES, options.fleet, TITLE, fleet)
     told = None if options.quiet else sys.stderr
     with lab(named, store, options.inline, told, simulate, delete=not options.dry_run) as made:
         if options.dry_run:
-            cpus = 1 if options.inline else len(os.sched_getaffinity(0))
-            print("\n".join(estimate(study, made, simulate, cpus)))
+            print("\n".join(estimate(study, made, simulate, cpus_of(ClusterConfig(), options.inline))))
             return COMPLETE
         findings = complete(study, made.run)
         made.progress.close()
     repeat = shlex.join(["python", "-m", "sweep.capacity", *argv])
     print("" if options.quiet else f"{to_terminal((*lead(findings), overview(findings, REMEDIES)))}\n\n", end="")
-    whole = document(Path(options.fleet).name, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
+    whole = document(fleet, findings, REMEDIES, horizon_s, f"{repeat}\n{_one_again()}")
     folder.write(
         {
             "capacity.csv": table(findings, REMEDIES).write_csv().encode(),

@@ -24,17 +24,19 @@ NONE_AT = LEAST / 2
 
 def headroom(findings: Sequence[Findings]) -> document.Figure:
     """A row a host class: a ring where its kernel stands, a dot where the fix does, on factors of today's load."""
-    short = sum(not found.now.safe for found in findings)
+    short, failed = (sum(found.now.safe is kind for found in findings) for kind in (False, None))
     of = count(len(findings), "host class", "host classes")
-    title = f"Not safe at today's rate as they are: {short} of {of}" if short else "All are safe at today's rate"
+    unknown = f", not known: {failed}" if failed else ""
+    title = f"Not safe at today's rate as they are: {short} of {of}{unknown}"
+    title = title if short or failed else "All are safe at today's rate"
     alt = "; ".join(
         f"{found.host.name}: {words.headroom(found.now)} as it is, {words.headroom(found.after)} with the fix"
         for found in findings
     )
     note = (
-        "Ring: the kernel that it has. Dot: with the fix. An arrow means that nothing unsafe was found; a place left of"
-        f" x{LEAST:g}, that not even that is safe. The line at x1 is the load as it is. Safe rates above an unsafe one"
-        " are not drawn."
+        "Ring: the kernel that it has. Dot: with the fix. An arrow means that nothing unsafe was found; a cross, that"
+        f" the run of the next rate failed; a place left of x{LEAST:g}, that not even that is known to be safe. The"
+        " line at x1 is the load as it is. Safe rates above an unsafe one are not drawn."
     )
     return document.Figure("headroom", title, to_svg("headroom", lambda: _draw(findings)), alt, note)
 
@@ -63,7 +65,7 @@ def _at(line: Line) -> float:
 
 
 def _mark(axes: Axes, line: Line, place: int, colour: str, filled: bool) -> None:
-    marker = ">" if line.headroom.unsafe is None else "o"
+    marker = "X" if line.headroom.failed is not None else ">" if line.headroom.unsafe is None else "o"
     face = colour if filled else "#ffffff"
     size, above = (7.0, 3) if filled else (11.0, 2)
     axes.plot([_at(line)], [place], marker, markersize=size, color=colour, markerfacecolor=face, zorder=above)

@@ -14,9 +14,11 @@ from sweep.capacity.study import NOW, SIDES, Findings, Line
 from sweep.capacity.totals import Totals, lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 from sweep.rate import PERIOD
-from sweep.report.answers.words import count, si, too_short
-from sweep.store.chunk import FAILED
+from sweep.report.answers.words import count, listed, si, too_short
 from workers.schema import column
+
+TITLE = "Capacity of "
+"""Before the fleet's name."""
 
 
 def document(
@@ -24,7 +26,7 @@ def document(
 ) -> Document:
     """The whole report. ``name``: the fleet's; ``repeat``: the commands that make it again."""
     return Document(
-        f"Capacity of {name}",
+        f"{TITLE}{name}",
         (*lead(findings), overview(findings, remedies)),
         (
             Section("Rates and headroom", (headroom(findings), rates(findings), *_bands(findings))),
@@ -41,9 +43,10 @@ def lead(findings: Sequence[Findings]) -> tuple[Block, ...]:
     """What a planner who stops here should know."""
     now, after = totals(findings, after=False), totals(findings, after=True)
     machines = sum(found.host.count for found in findings)
-    failed = f" Runs failed of {' and '.join(_failed(findings))}." if now.failed or after.failed else ""
+    lost = [found.host.name for found in findings if None in (found.now.safe, found.after.safe)]
+    failed = f" Runs failed of {listed(lost)}, of which these figures leave out what is not known." if lost else ""
     hours = sum(found.host.count * found.host.load_hours_per_year for found in findings)
-    some = now.lockups_per_year.high or after.lockups_per_year.high
+    some = any(side.lockups_per_year and side.lockups_per_year.high for side in (now, after))
     interval = f" In parentheses the model's 90 % interval{_WIDE}." if some else ""
     said = (
         f"{count(len(findings), 'host class', 'host classes')}, {count(machines, 'machine')}: {now.locked:,} lock up"
@@ -77,10 +80,6 @@ def _lockups(side: Totals) -> str:
     return f"{words.estimate(side.lockups_per_year)}{hourly}"
 
 
-def _failed(findings: Sequence[Findings]) -> list[str]:
-    return [found.host.name for found in findings if FAILED in (found.now.verdict, found.after.verdict)]
-
-
 def overview(findings: Sequence[Findings], remedies: Sequence[Remedy]) -> Table:
     """A row a host class: the answer in one line."""
     rows = tuple(
@@ -104,8 +103,8 @@ def overview(findings: Sequence[Findings], remedies: Sequence[Remedy]) -> Table:
 
 def advice(found: Findings, remedies: Sequence[Remedy]) -> str:
     """The remedies under which a host class that locks up does not; of one that does not, that none is needed."""
-    if found.now.safe:
-        return "not needed"
+    if found.now.safe is not False:
+        return "not needed" if found.now.safe else "unknown, its run failed"
     helpful = [r.said for r in remedies if r.name in found.remedies and found.remedies[r.name].safe]
     ruled = [r.said for r in remedies if r.name not in found.remedies and words.is_ruled(found.answers[r.name])]
     return ", ".join([*helpful, *ruled]) or "nothing of these"
@@ -118,7 +117,7 @@ def rates(findings: Sequence[Findings]) -> Table:
             found.host.name,
             side,
             si(found.host.unmap_rate_per_s),
-            si(line.achieved_rate_per_s),
+            words.rate(line.achieved_rate_per_s),
             _limit(found, line),
             words.headroom(line),
         )
@@ -138,7 +137,7 @@ def memory(findings: Sequence[Findings]) -> Table:
             f"{found.host.scenario['domains']:,}",
             words.memory(line.row["memory_peak_bytes"]),
             words.memory(line.row["memory_end_bytes"]),
-            words.memory(found.host.count * (line.row["memory_peak_bytes"] or 0)),
+            words.memory((peak := line.row["memory_peak_bytes"]) and found.host.count * peak),
             words.count(found.host.load_hours_per_year),
             words.estimate(lockups_per_year(found.host, line)),
         )
@@ -199,7 +198,7 @@ def _line_cells(line: Line) -> tuple[str, str, str, str]:
     return (
         words.VERDICTS[line.verdict],
         words.headroom(line),
-        si(line.achieved_rate_per_s),
+        words.rate(line.achieved_rate_per_s),
         words.memory(line.row["memory_peak_bytes"]),
     )
 
@@ -222,8 +221,7 @@ def _after(found: Findings, said: str) -> str:
 
 def _limit(found: Findings, line: Line) -> str:
     """The safe rate, of unmaps/s of a CPU."""
-    safe = line.headroom.safe
-    return "none" if safe is None else si(safe * found.host.unmap_rate_per_s)
+    return words.limit(line.headroom, lambda safe: si(safe * found.host.unmap_rate_per_s))
 
 
 def _bands(findings: Sequence[Findings]) -> Iterator[Block]:
@@ -259,7 +257,8 @@ def _reading(horizon_s: float) -> Iterator[str]:
         f" x{factor(LADDER[-1]):g}, as far as bursts stay {column(PERIOD).low:g} µs apart, then the octave in which"
         f" the line turns unsafe, in steps of {TOLERANCE:.0%}, which is the tolerance. An unsafe band narrower than an"
         " octave between safe rates may be missed. Below x1 the load must shrink; where steps above an"
-        " unsafe one are safe, less load is not always safer."
+        " unsafe one are safe, less load is not always safer. A rate whose run failed is neither: headroom is known up"
+        " to there."
     )
     yield (
         "The achieved rate is half of the maps and unmaps that came about: a CPU that waits for the lock or flushes for"

@@ -42,8 +42,8 @@ class Line:
         return verdict_of(self.row)
 
     @property
-    def safe(self) -> bool:
-        """Whether it does not lock up."""
+    def safe(self) -> bool | None:
+        """Whether it does not lock up; None where the run failed."""
         return is_safe(self.verdict)
 
     @property
@@ -53,9 +53,10 @@ class Line:
         return self.row["checked"]
 
     @property
-    def achieved_rate_per_s(self) -> float:
-        """Unmaps/s of an active CPU that came about: half of the operations."""
-        return (self.row["ops_completed"] or 0) / 2 / self.row["horizon_s"] / self.row["active_cpus"]
+    def achieved_rate_per_s(self) -> float | None:
+        """Unmaps/s of an active CPU that came about: half of the operations; None where the run failed."""
+        ops = self.row["ops_completed"]
+        return None if ops is None else ops / 2 / self.row["horizon_s"] / self.row["active_cpus"]
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ def verdict_of(row: Row) -> str:
     return row["verdict"] or FAILED
 
 
-def is_safe(verdict: str) -> bool:
-    """Chained callbacks come to an end, so they count as safe; a run that failed does not."""
-    return verdict not in (LOCKED, FAILED)
+def is_safe(verdict: str) -> bool | None:
+    """Chained callbacks come to an end, so they count as safe; of a run that failed nothing is known."""
+    return None if verdict == FAILED else verdict != LOCKED
 
 
 def _are_short(rows: Sequence[Row]) -> list[bool]:

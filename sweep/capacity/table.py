@@ -42,9 +42,9 @@ def _row(found: Findings, remedies: Sequence[Remedy]) -> Iterator[tuple[str, Any
         yield f"{side}_memory_end_bytes", line.row["memory_end_bytes"]
         yield f"{side}_depot_reclaim_s", line.row["depot_reclaim_s"]
         expected = lockups_per_year(host, line)
-        yield f"{side}_lockups_per_year", expected.expected
-        yield f"{side}_lockups_per_year_low", expected.low
-        yield f"{side}_lockups_per_year_high", expected.high
+        yield f"{side}_lockups_per_year", expected and expected.expected
+        yield f"{side}_lockups_per_year_low", expected and expected.low
+        yield f"{side}_lockups_per_year_high", expected and expected.high
         answer = found.costs[side]
         yield f"{side}_costs", answer.kind
         yield f"{side}_costs_that_flip", " ".join(answer.costs)
@@ -62,6 +62,7 @@ def _line(name: str, line: Line | None) -> Iterator[tuple[str, Any]]:
     yield f"{name}_verdict", line and line.verdict
     yield f"{name}_safe_up_to_factor", line and line.headroom.safe
     yield f"{name}_unsafe_at_factor", line and line.headroom.unsafe
+    yield f"{name}_failed_at_factor", line and line.headroom.failed
     yield f"{name}_tested_up_to_factor", line and line.headroom.most
     yield f"{name}_achieved_rate_per_s", line and line.achieved_rate_per_s
     yield f"{name}_memory_peak_bytes", line and line.row["memory_peak_bytes"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sweep.capacity.costs import DEPENDS, CostAnswer
 from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
 from sweep.capacity.remedies.remedy import ByRule, NoEffect
@@ -16,16 +18,22 @@ VERDICTS = {"ok": "safe", "chained": "safe, chains", LOCKED: "locks up", FAILED:
 
 
 def headroom(line: Line) -> str:
-    """'x2.8 (unsafe at x3.1)', 'no unsafe rate up to x16', 'none (unsafe at x0.125, safe at x0.5)' or 'unknown'."""
+    """'x2.8 (unsafe at x3.1)', 'no unsafe rate up to x16', 'none (unsafe at x0.125, safe at x0.5)', or, where a run
+    failed below, 'x1.4 (run failed at x1.5, unsafe at x3.1)' and 'unknown (run failed at x0.125)'."""
     found = line.headroom
-    if line.verdict == FAILED:
-        return "unknown"
-    if found.unsafe is None:
+    if found.unsafe is None and found.failed is None:
         return f"no unsafe rate up to x{found.most:.3g}"
-    if found.safe is None:
-        above = f", safe at {bands(found)}" if found.bands else ""
-        return f"none (unsafe at x{found.unsafe:.3g}{above})"
-    return f"x{found.safe:.3g} (unsafe at x{found.unsafe:.3g})"
+    above = f", safe at {bands(found)}" if found.safe is None and found.bands else ""
+    met = {"run failed": found.failed, "unsafe": found.unsafe}
+    why = ", ".join(f"{what} at x{at:.3g}" for what, at in met.items() if at is not None)
+    return f"{limit(found, lambda safe: f'x{safe:.3g}')} ({why}{above})"
+
+
+def limit(found: Headroom, said: Callable[[float], str]) -> str:
+    """The safe factor as it is ``said``; none, or unknown where the run of the least factor failed."""
+    if found.safe is not None:
+        return said(found.safe)
+    return "none" if found.failed is None else "unknown"
 
 
 def bands(found: Headroom) -> str:
@@ -87,8 +95,15 @@ def memory(size_bytes: float | None) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
-def estimate(found: Expectation) -> str:
+def rate(per_s: float | None) -> str:
+    """'1.5k'; '-' for what is not known, as memory and estimates have it."""
+    return "-" if per_s is None else si(per_s)
+
+
+def estimate(found: Expectation | None) -> str:
     """'12 (3 to 40)', '0'."""
+    if found is None:
+        return "-"
     if found.high == 0:
         return "0"
     return f"{count(found.expected)} ({count(found.low)} to {count(found.high)})"

@@ -13,7 +13,8 @@ from sweep.config import Library
 from sweep.document.markdown import to_markdown
 from sweep.lab import lab, points_csv
 from sweep.sru.claims import depot
-from sweep.sru.report import document
+from sweep.sru.jobs import job
+from sweep.sru.report import TITLE, document
 from sweep.sru.runs import BEFORE, measure, scenarios
 from sweep.task import Simulate
 from workers.schema import ScenarioError, check_value, column
@@ -29,21 +30,24 @@ OPTIONS = tuple(c for c in FLEET_COLUMNS if c.name not in NOT_OFFERED)
 
 
 def main(argv: list[str], simulate: Simulate = simulate) -> int:
-    """Runs the command; 0, or 1 where a run of the model failed. Raises ScenarioError for bad input."""
+    """Runs the command; 0, or 1 where a run of the model failed, and then nothing is written: neither file would say
+    what the other does. Raises ScenarioError for bad input."""
     options = _parser().parse_args(argv)
     named = library(options.config_dir)
     hosts = _hosts(options, named)
-    folder, store = places(options, "sru", FILES, options.host)
+    for host in hosts:
+        job(host)  # refuses what it cannot say, before anything runs
+    name = Path(options.host).name + (f", row {options.row}" if options.row is not None else "")
+    folder, store = places(options, "sru", FILES, options.host, TITLE, name)
     with lab(named, store, options.inline, None if options.quiet else sys.stderr, simulate) as made:
         measured = measure(hosts, made.run)
         made.progress.close()
     wanted = [scenario for host in hosts for scenario in scenarios(host).values()]
-    folder.write({"runs.csv": points_csv(wanted)})
     if failed := told_failures(row for one in measured for row in one.rows.values()):
         return failed
     sizes = [depot(named.depot, host.scenario["cpus"]) for host in hosts]
-    text = to_markdown(document(measured, sizes, shlex.join(["python", "-m", "sweep.sru", *argv])))
-    folder.write({"sru.md": text.encode()})
+    text = to_markdown(document(name, measured, sizes, shlex.join(["python", "-m", "sweep.sru", *argv])))
+    folder.write({"sru.md": text.encode(), "runs.csv": points_csv(wanted)})
     print(text, end="")
     print(f"sru.md and runs.csv: {folder.url}", file=sys.stderr)
     return COMPLETE
@@ -78,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m sweep.sru",
         description="Markdown for the bug of the backport to 5.15: test plan, where problems could occur, its claims.",
-        epilog=f"exit codes: 0 complete, 1 a run of the model failed, {ENDS}",
+        epilog=f"exit codes: 0 complete, 1 a run of the model failed (nothing written), {ENDS}",
         allow_abbrev=False,
     )
     parser.add_argument("host", metavar="HOST|FLEET", help="a name in conf/host, or a fleet file of sweep.capacity")

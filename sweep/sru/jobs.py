@@ -9,7 +9,7 @@ from typing import Any
 from sweep.capacity.fleet import HostClass
 from sweep.rate import rate_per_s
 from workers.results import PAGE_BYTES
-from workers.schema import parse_iova_pages
+from workers.schema import ScenarioError, parse_iova_pages
 
 PAGE_KIB = PAGE_BYTES // 1024
 RUNTIME_S = 3600
@@ -20,6 +20,8 @@ PACKETS = ("nic_", "pktgen")
 
 
 PACKET_BYTES = 1500
+MOST_SIZES = 64
+"""In one bssplit: fio's BSSPLIT_MAX."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,10 @@ class Job:
 
 
 def job(host: HostClass) -> Job:
-    """How to put the load on a machine."""
+    """How to put the load on a machine; raises ScenarioError where fio cannot be told."""
     sizes, _ = parse_iova_pages(host.scenario["iova_pages"])
+    if len(sizes) > MOST_SIZES:
+        raise ScenarioError(f"{host.name}: iova_pages: {len(sizes)} sizes were given; fio takes {MOST_SIZES} at most")
     if host.workload.startswith(PACKETS) and max(sizes) == 1:
         return Job("pktgen", pktgen(host.scenario), PACKET_BYTES)
     return Job("fio", fio(host.scenario), _mean_bytes(host.scenario))
@@ -85,8 +89,10 @@ def _sizes(iova_pages: str) -> str:
     sizes, weights = parse_iova_pages(iova_pages)
     if len(sizes) == 1:
         return f"bs={sizes[0] * PAGE_KIB}k"
-    shares = [max(1, round(100 * weight)) for weight in weights]
-    shares[shares.index(max(shares))] += 100 - sum(shares)
+    shares = [1] * len(sizes)
+    for _ in range(100 - len(sizes)):  # one by one to what lacks most, so each is within one of its weight, or is 1
+        lacking = [100 * weight - share for weight, share in zip(weights, shares, strict=True)]
+        shares[lacking.index(max(lacking))] += 1
     split = ":".join(f"{size * PAGE_KIB}k/{share}" for size, share in zip(sizes, shares, strict=True))
     return f"bssplit={split}"
 

@@ -23,13 +23,15 @@ from workers.jiffies import rearm_period_ms
 from workers.schema import RCACHE_MAX_PAGES
 
 SHOWN = ("cpus", "active_cpus", "iova_pages", "unmap_burst", "in_flight", "domains", "hz")
+TITLE = "fq_flush_timeout on 5.15: test plan, risks and claims for "
 AGAIN = "python -m sweep points=runs.csv point=ID"
 
 
-def document(measured: Sequence[Measured], sizes: Sequence[Depot], repeat: str) -> Document:
-    """``sizes``: of each host's depots; ``repeat``: the command that makes this again. No run may have failed."""
+def document(name: str, measured: Sequence[Measured], sizes: Sequence[Depot], repeat: str) -> Document:
+    """``name``: of the host or fleet; ``sizes``: of each host's depots; ``repeat``: the command that makes this again.
+    No run may have failed."""
     return Document(
-        "fq_flush_timeout on 5.15: test plan, risks, claims",
+        f"{TITLE}{name}",
         (Paragraph(_origin(measured, repeat)),),
         (
             Section("Test Plan", tuple(_test_plan(measured))),

@@ -44,7 +44,9 @@ HOST = "typical"
 def main(argv: list[str]) -> int:
     """Reads a trace and writes the workload; 0. Raises ScenarioError for bad input."""
     given = _parser().parse_args(argv)
-    name = _name(given.name, given.trace)
+    name, named = _name(given.name, given.trace), library(None)
+    if name in named.workload:  # --config-dir would refuse the folder
+        raise ScenarioError(f"--name: {name!r} is a workload of conf/; give another --name")
     if not given.output or is_remote(given.output):
         raise ScenarioError(f"--output: {given.output!r} was given; allowed is the path of a folder")
     refuse_to_replace(given.trace, LocalStorage.at(given.output), files_of(name))
@@ -52,8 +54,9 @@ def main(argv: list[str]) -> int:
         check_value(column("cpus"), given.cpus)
     found = estimate(measured := measure(given.trace), given.trace, given.cpus)
     source = "standard input" if given.trace == "-" else Path(given.trace).name
-    files = write(found, given.output, name, source, library(None).host[HOST])
     seen = measured.seen
+    extent = f"{seen.events} events in {measured.span_ns / 1e9:.9f} s"
+    files = write(found, given.output, name, source, extent, named.host[HOST])
     print(f"{seen.lines} lines: {seen.events} events, {seen.others} of other tracepoints, {seen.damaged} damaged,")
     print(f"{seen.lost} events lost; {measured.span_ns / 1e9:.4g} s\n")
     print(text(found))
@@ -76,7 +79,8 @@ def text(found: Estimate) -> str:
 def _name(name: str | None, trace: str) -> str:
     """What the workload is called: as given, or by the file."""
     if name is None:
-        return re.sub(r"^-|[^\w-]", "_", Path(trace).name.split(".")[0])[:100] or "trace"
+        stem = "" if trace == "-" else Path(trace).name.split(".")[0]
+        return re.sub(r"^-|[^\w-]", "_", stem)[:100] or "trace"
     if not re.fullmatch(r"\w[\w-]{0,99}", name):
         raise ScenarioError(f"--name: {name!r} was given; allowed are letters, digits, _ and -")
     return name
@@ -91,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("trace", metavar="TRACE", help="text of perf script or ftrace, also gzip or xz; - reads stdin")
-    parser.add_argument("-n", "--name", help="of the workload; default: by the file")
+    parser.add_argument("-n", "--name", help="of the workload, not one of conf/; default: by the file")
     parser.add_argument(
         "-o", "--output", default="results/workloads", help="folder for the files; default: %(default)s"
     )

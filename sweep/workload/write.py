@@ -29,11 +29,15 @@ def files_of(name: str) -> tuple[str, str]:
     return f"workload/{name}.yaml", f"{name}.csv"
 
 
-def write(found: Estimate, folder: str, name: str, source: str, costs: Mapping[str, float]) -> tuple[Path, Path]:
-    """Writes FOLDER/workload/NAME.yaml and FOLDER/NAME.csv; their paths. ``source``: the trace; ``costs``: of the
-    points, which have no host, so that they say the same as a grid of the workload.
+def write(
+    found: Estimate, folder: str, name: str, source: str, extent: str, costs: Mapping[str, float]
+) -> tuple[Path, Path]:
+    """Writes FOLDER/workload/NAME.yaml and FOLDER/NAME.csv, both or neither; their paths.
 
-    Raises ScenarioError for a scenario that cannot be and for a folder that cannot be written.
+    ``source``: the trace's name; ``extent``: how much it holds and how long it is, by which it is known again, as many
+    machines call theirs trace.txt; ``costs``: of the points, which have no host, so that they say the same as a grid of
+    the workload. Raises ScenarioError for a scenario that cannot be, for files that are not of this trace, and for a
+    folder that cannot be written.
     """
     load = _values(found, POINT)
     rows: list[Values] = [{"id": f"{name}-{policy}", "policy": policy, **load, **costs} for policy in POLICIES]
@@ -42,18 +46,42 @@ def write(found: Estimate, folder: str, name: str, source: str, costs: Mapping[s
     storage = LocalStorage.at(folder)
     files = files_of(name)
     try:
-        for file, text in zip(files, (yaml_text(found, source), csv_text(rows)), strict=True):
-            storage.write(file, text.encode("utf-8", "replace"))
+        held = [_held(storage, file) for file in files]
+        there = [file for file, data in zip(files, held, strict=True) if data is not None]
+        if there and _origin(source, extent) not in (held[0] or b"").decode("utf-8", "replace").split("\n"):
+            raise ScenarioError(
+                f"--name: {name!r} was given; {storage.url} holds a {there[0]} that is not of this trace;"
+                " give another --name or --output"
+            )
+        try:
+            for file, text in zip(files, (yaml_text(found, source, extent), csv_text(rows)), strict=True):
+                storage.write(file, text.encode("utf-8", "replace"))
+        except BaseException:
+            for file in set(files).difference(there):
+                storage.delete(file)
+            raise
     except OSError as error:
         raise ScenarioError(f"--output: {storage.url} cannot be written ({error.strerror or error})") from None
     first, second = (Path(folder, file) for file in files)
     return first, second
 
 
-def yaml_text(found: Estimate, source: str) -> str:
+def _held(storage: LocalStorage, file: str) -> bytes | None:
+    try:
+        return storage.read(file)
+    except FileNotFoundError:
+        return None
+
+
+def _origin(source: str, extent: str) -> str:
+    """The line of a workload file that says which trace it is of."""
+    return f"# Trace: {_one_line(source)}, {extent}."
+
+
+def yaml_text(found: Estimate, source: str, extent: str) -> str:
     """The workload file: columns and their sources, each text a JSON string, which YAML reads as it is."""
     machine = ", ".join(f"{key} {found.figures[key].value}" for key in ("cpus", "active_cpus"))
-    lines = [f"# Measured by python -m sweep.workload; the machine: {machine}."]
+    lines = [f"# Measured by python -m sweep.workload; the machine: {machine}.", _origin(source, extent)]
     lines += [f"# {_one_line(warning)}" for warning in found.warnings]
     lines += [f"{key}: {_quoted(value)}" for key, value in _values(found, WORKLOAD).items()]
     lines.append("sources:")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sweep.command import Folder, exit_code, refuse_to_replace
+from sweep.command import Folder, exit_code, refuse_another_report, refuse_to_replace
+from sweep.document import Document
+from sweep.document.markdown import to_markdown
 from sweep.storage import open_storage
 from sweep.storage.s3 import S3Storage
 from workers.schema import ScenarioError
@@ -84,11 +86,28 @@ def test_no_command_replaces_the_file_that_it_was_given(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_another_command_has_written_meanwhile(tmp_path: Path) -> None:
-    folder = Folder(open_storage(str(tmp_path)), ("sru.md",), "typical")
+    folder = Folder(open_storage(str(tmp_path)), ("sru.md",), "typical", "Claims for ", "typical")
     folder.check()
-    folder.write({"sru.md": b"first"})
-    folder.write({"sru.md": b"again"})
+    folder.write({"sru.md": b"# Claims for typical\n\nfirst"})
+    folder.write({"sru.md": b"# Claims for typical\n\nagain"})
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(ScenarioError, match=r"holds manifest\.json, which is none of this command's"):
         folder.write({"sru.md": b"too late"})
-    assert (tmp_path / "sru.md").read_text() == "again"
+    assert (tmp_path / "sru.md").read_text() == "# Claims for typical\n\nagain"
+
+
+@pytest.mark.parametrize("name", ["a&b <c>.csv", "x_*[y](z)|`~`.csv", "a  b.csv", "&amp;.csv", "#1 \\ $2@www.de", "é"])
+def test_a_report_is_known_by_its_title_whatever_its_name(name: str, tmp_path: Path) -> None:
+    storage = open_storage(str(tmp_path))
+    storage.write("sru.md", to_markdown(Document(f"Claims for {name}", (), ())).encode())
+    refuse_another_report(storage, "sru.md", "Claims for ", name)
+    with pytest.raises(ScenarioError, match=r" holds the report of .*, not of typical; give an empty or a new folder"):
+        refuse_another_report(storage, "sru.md", "Claims for ", "typical")
+    with pytest.raises(ScenarioError, match=r"holds sru\.md of something else, not of "):
+        refuse_another_report(storage, "sru.md", "Capacity of ", name)
+
+
+def test_a_report_that_cannot_be_read_is_no_defect(tmp_path: Path) -> None:
+    (tmp_path / "sru.md").mkdir()
+    with pytest.raises(ScenarioError, match=r"sru\.md cannot be read \(Is a directory\)"):
+        refuse_another_report(open_storage(str(tmp_path)), "sru.md", "Claims for ", "typical")

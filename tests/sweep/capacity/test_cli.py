@@ -185,6 +185,17 @@ def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[st
     assert [path.name for path in Path().iterdir()] == ["fleet.csv"]
 
 
+def test_a_dry_run_asks_the_cluster_that_the_study_would_use(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:2")  # nobody listens there
+    argv = [fleet("web,5.15,16,8,1000,64,"), "--output", "out", "--dry-run"]
+    assert exit_code("sweep.capacity", lambda given: main(given, LOCKS), argv) == 2
+    told = capsys.readouterr()
+    assert "127.0.0.1:2" in told.err
+    assert told.out == ""
+
+
 def test_hosts_of_one_s_own(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine/host").mkdir(parents=True)
     Path("mine/host/ours.yaml").write_text("rb_visit_ns: 77\n")

@@ -11,7 +11,8 @@ import pytest
 
 from sweep.capacity.figure import headroom
 from sweep.capacity.remedies import REMEDIES
-from sweep.capacity.report import document, lead, overview
+from sweep.capacity.report import document, lead, memory, overview
+from sweep.capacity.report import rates as rates_table
 from sweep.capacity.study import Findings
 from sweep.capacity.table import table
 from sweep.capacity.totals import HAZARD, Expectation, lockups_per_year, totals
@@ -96,6 +97,57 @@ def test_a_lower_load_is_not_always_safer() -> None:
     assert "A lower load is not always safer. After a flush each CPU frees its own entries" in whole
     assert "- odd, now: unsafe at x0.125, safe at x0.5 to x1, x16" in whole
     assert headroom((found,)).title == "All are safe at today's rate"
+
+
+def test_a_rate_whose_run_failed_is_not_called_unsafe() -> None:
+    def locks(scenarios: Columns) -> np.ndarray:
+        if ((rates(scenarios) > 3000) & (rates(scenarios) < 10_000) | (scenarios["seed"] == 7)).any():
+            raise MemoryError("too much")
+        return rates(scenarios) > 10_000
+
+    fails, lost = studied(locks, host(name="fails"), host(name="lost", seed="7"))[0]
+    whole = to_markdown(document("f.csv", (fails, lost), REMEDIES, 2.0, "again"))
+    rows = {row[0]: row for row in overview((fails, lost), REMEDIES).rows}
+    assert rows["fails"][5] == "x2.83 (run failed at x3.08, unsafe at x16)"
+    assert rows["lost"][5] == "unknown (run failed at x0.125)"
+    assert "| lost | 5.15 | 1k | " in whole
+    assert " | unknown | unknown (run failed at x0.125) |" in whole
+    (of_fails, of_lost) = table((fails, lost), REMEDIES).to_dicts()
+    factors = [f"before_{what}_factor" for what in ("safe_up_to", "failed_at", "unsafe_at")]
+    assert [of_fails[name] for name in factors] == pytest.approx([2 ** (12 / 8), 2 ** (13 / 8), 16])
+    assert [of_lost[name] for name in factors] == [None, 0.125, None]
+
+
+def test_nothing_is_said_of_a_class_whose_own_run_failed() -> None:
+    good = host(name="good", count="3")
+    bad = host(name="bad", count="5", seed="666")
+    of_good, of_bad = studied(above({"array": 500}), good, bad)[0]
+    found = (of_good, of_bad)
+    now = totals(found, after=False)
+    assert (now.safe, now.locked, now.failed) == (0, 3, 5)
+    assert now == dataclasses.replace(totals((of_good,), after=False), failed=5)
+    assert "Runs failed of bad, of which these figures leave out what is not known." in to_terminal(lead(found))
+    assert overview(found, REMEDIES).rows[1][3:] == (
+        *("run failed", "run failed", *["unknown (run failed at x0.125)"] * 2),
+        *("unknown, a run failed", "unknown, its run failed"),
+    )
+    assert [row[3:] for row in memory(found).rows[2:]] == [("-", "-", "-", "8,760", "-")] * 2
+    assert [row[3] for row in rates_table(found).rows[2:]] == ["-", "-"]
+    assert headroom(found).title == "Not safe at today's rate as they are: 1 of 2 host classes, not known: 1"
+    row = table(found, REMEDIES).to_dicts()[1]
+    known = {name for name, value in row.items() if name.startswith("before_") and value not in (None, "")}
+    assert {name.removeprefix("before_") for name in known} == {
+        *("verdict", "failed_at_factor", "tested_up_to_factor", "costs"),
+        *(f"verdict_{name}_costs" for name in ("low", "typical", "high")),
+    }
+
+
+def test_where_all_failed_no_sum_is_zero() -> None:
+    (found,) = studied(above({}), host(name="bad", seed="666"))[0]
+    assert (now := totals((found,), after=False)).failed == 1
+    assert (now.lockups_per_year, now.memory_peak_bytes) == (None, None)
+    assert "peak, all machines: - as they are, - with the fix." in " ".join(to_terminal(lead((found,))).split())
+    assert headroom((found,)).title == "Not safe at today's rate as they are: 0 of 1 host class, not known: 1"
 
 
 def test_loads_beyond_what_was_checked_are_named(findings: tuple[Findings, ...]) -> None:

@@ -13,8 +13,8 @@ from sweep.capacity.search import LADDER, TOLERANCE, Headroom, HeadroomSearch, f
 LEAST, MOST = factor(LADDER[0]), factor(LADDER[-1])
 
 
-def searched(*lines: Callable[[float], bool]) -> tuple[list[Headroom], int]:
-    """What is found of lines that are safe where these say so, and in how many rounds."""
+def searched(*lines: Callable[[float], bool | None]) -> tuple[list[Headroom], int]:
+    """What is found of lines that are safe where these say so, or whose runs fail (None), and in how many rounds."""
     search, rounds = HeadroomSearch([LADDER] * len(lines)), 0
     while asked := search.ask():
         rounds += 1
@@ -60,3 +60,16 @@ def test_a_band_that_shows_up_between_is_taken_as_the_boundary() -> None:
     assert found.unsafe == factor(10)
     assert found.safe == factor(9)
     assert found.bands == ((factor(12), factor(15)),)
+
+
+def test_a_run_that_failed_ends_what_is_known_and_is_not_unsafe() -> None:
+    (fails, both, first, above), _ = searched(
+        lambda x: True if x <= 3 else None,
+        lambda x: None if 3 < x <= 8 else x < 8,
+        lambda x: None if x == LEAST else x != 4,
+        lambda x: None if x == MOST else x < 4,
+    )
+    assert fails == Headroom(factor(12), None, MOST, (), failed=factor(13))
+    assert both == Headroom(factor(12), MOST, MOST, (), failed=factor(13))
+    assert first == Headroom(None, 4.0, MOST, ((8.0, 16.0),), failed=LEAST)
+    assert above == Headroom(factor(15), 4.0, MOST, ())

@@ -11,11 +11,11 @@ from sweep.capacity.costs import DEPENDS, LOCKS, SAFE, TABLES
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.remedies.remedy import ByRule, NoEffect
-from sweep.capacity.search import LADDER, TOLERANCE
+from sweep.capacity.search import LADDER, TOLERANCE, Headroom, factor
 from sweep.capacity.study import Findings, Run, Study, complete
 from sweep.task import Simulate, attempt
 from tests.sweep.capacity.standin import LIBRARY, Locks, above, host, model, rates
-from workers.schema import Columns
+from workers.schema import RESULT_COLUMNS, Columns
 from workers.tables import to_columns
 
 
@@ -26,7 +26,8 @@ def runner(simulate: Simulate, batches: list[int]) -> Run:
         batches.append(len(scenarios))
         columns = to_columns(list(scenarios))
         done, results, errors = attempt(columns, simulate)
-        rows = [{**scenario, "verdict": None, "status": "failed", "error": None} for scenario in scenarios]
+        none = {**dict.fromkeys(c.name for c in RESULT_COLUMNS), "status": "failed", "error": None}
+        rows = [{**scenario, **none} for scenario in scenarios]
         for row, error in errors.items():
             rows[row]["error"] = error
         for place, row in enumerate(done.tolist()):
@@ -102,5 +103,5 @@ def test_the_achieved_rate_is_what_came_about() -> None:
 def test_a_run_that_failed_is_a_verdict_and_never_safe() -> None:
     findings, _ = studied(above({}), host(name="bad", seed="666"), host(name="good"))
     assert [found.now.verdict for found in findings] == ["failed", "ok"]
-    assert not findings[0].now.safe
-    assert findings[0].now.headroom.safe is None
+    assert findings[0].now.safe is None
+    assert findings[0].now.headroom == Headroom(None, None, factor(LADDER[-1]), (), failed=factor(LADDER[0]))

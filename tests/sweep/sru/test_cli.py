@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,7 +84,36 @@ def test_a_run_that_fails_is_told_and_nothing_is_claimed(capsys: pytest.CaptureF
     told = capsys.readouterr()
     assert told.out == ""
     assert "failed: typical/5.15: ValueError: no such machine" in told.err
-    assert not Path("out/sru.md").exists()
+    assert not Path("out").exists()
+
+
+def files() -> dict[str, bytes]:
+    return {name: Path("out", name).read_bytes() for name in FILES}
+
+
+def test_the_text_of_another_host_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    rest = ["--inline", "--output", "out", "--quiet"]
+    for first, others, held in (
+        (["typical"], (["high"], ["fleet.csv"]), "typical"),
+        (["fleet.csv", "--row", "a"], (["fleet.csv", "--row", "b"], ["fleet.csv"], ["typical"]), "fleet.csv, row a"),
+    ):
+        shutil.rmtree("out", ignore_errors=True)
+        assert main([*first, *rest], LOCKS) == 0
+        before = files()
+        for other in others:
+            assert exit_code("sweep.sru", lambda given: main(given, LOCKS), [*other, *rest]) == 2
+            assert f"out holds the report of {held}, not of {other[0]}" in capsys.readouterr().err
+        assert files() == before
+        assert main([*first, *rest, "--horizon-s", "1"], LOCKS) == 0  # the same one again
+        assert files()["sru.md"] != before["sru.md"]
+
+
+def test_a_run_that_fails_replaces_nothing() -> None:
+    argv = ["typical", "--inline", "--output", "out", "--quiet"]
+    assert main(argv, LOCKS) == 0
+    before = files()
+    assert main([*argv, "--seed", "666"], LOCKS) == 1
+    assert files() == before
 
 
 @pytest.mark.parametrize(
@@ -96,6 +126,7 @@ def test_a_run_that_fails_is_told_and_nothing_is_claimed(capsys: pytest.CaptureF
         (["typical", "--row", "a"], "--row: 'a' was given beside a host"),
         (["fleet.csv", "--row", "c"], "--row: 'c' was given; fleet.csv has a, b"),
         (["fleet.csv", "--in-flight", "9"], "--in-flight: given beside a fleet file"),
+        (["typical", "--iova-pages", ",".join(map(str, range(1, 66)))], "iova_pages: 65 sizes were given; fio"),
         (["typical", "--kernel", "6.1"], "unrecognized arguments: --kernel 6.1"),
     ],
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sweep.sru import probes
-from sweep.sru.jobs import Job, job
+from sweep.sru.jobs import MOST_SIZES, Job, job
 from tests.sweep.capacity.standin import host
+from workers.schema import ScenarioError
 
 FIO = """\
 [global]
@@ -40,11 +43,29 @@ def test_a_fio_job_has_the_scenario_s_sizes_jobs_depth_and_rate() -> None:
     assert "\ncpus_allowed=0\n" in job(host(cpus="1")).text
 
 
-def test_shares_of_sizes_are_whole_and_add_up() -> None:
-    text = job(host(iova_pages="1:0.001,2:0.333,4:0.333,8:0.333")).text
-    shares = [int(share) for share in re.findall(r"k/(\d+)", text)]
-    assert sum(shares) == 100
-    assert min(shares) >= 1
+def shares(iova_pages: str) -> list[int]:
+    return [int(share) for share in re.findall(r"k/(-?\d+)", job(host(iova_pages=iova_pages)).text)]
+
+
+@given(weights=st.lists(st.floats(0.001, 1000), min_size=2, max_size=MOST_SIZES))
+def test_shares_of_sizes_are_whole_add_up_and_are_those_of_the_load(weights: list[float]) -> None:
+    found = shares(",".join(f"{size}:{weight!r}" for size, weight in enumerate(weights, 1)))
+    assert sum(found) == 100
+    assert min(found) >= 1
+    exact = [100 * weight / sum(weights) for weight in weights]
+    forced = sum(max(0.0, 1 - share) for share in exact)  # what sizes below one per cent take from the others
+    assert all(-1 - forced < share - of < 1 for share, of in zip(found, exact, strict=True))
+
+
+def test_shares_of_equal_sizes_are_as_good_as_equal() -> None:
+    assert shares("1:0.001,2:0.333,4:0.333,8:0.333") == [1, 33, 33, 33]
+    assert shares("1:0.9,2:0.1") == [90, 10]
+    assert shares(",".join(map(str, range(1, 61)))) == [2] * 40 + [1] * 20
+
+
+def test_more_sizes_than_fio_takes_are_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"^h: iova_pages: 65 sizes were given; fio takes 64 at most$"):
+        job(host(iova_pages=",".join(map(str, range(1, 66)))))
 
 
 def test_packets_of_a_page_are_for_pktgen() -> None:

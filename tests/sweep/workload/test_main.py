@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from sweep.command import exit_code
 from sweep.compose import compose
 from sweep.config import COST_NAMES
 from sweep.run import plan_of
+from sweep.storage.local import LocalStorage
 from sweep.workload.__main__ import main
 from sweep.workload.estimate import LOW, estimate
 from sweep.workload.measure import measure
@@ -55,6 +59,17 @@ def test_the_files_are_what_the_farm_takes(here: Path, capsys: pytest.CaptureFix
     plan = plan_of(composed.config, composed.library).rows(np.arange(4))
     for name in ("iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift", *COST_NAMES):
         assert plan[name].tolist() == [rows[name][0]] * 4
+
+
+def test_a_name_that_conf_has_would_make_the_folder_unusable(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record("nvme_128k_seq.txt")
+    record("host1.txt")
+    before = sorted(here.rglob("*"))
+    for argv, name in (["nvme_128k_seq.txt"], "nvme_128k_seq"), (["host1.txt", "--name", "full_4g"], "full_4g"):
+        assert exit_code("sweep.workload", main, [*argv, "-o", "mine"]) == 2
+        told = f"sweep.workload: --name: {name!r} is a workload of conf/; give another --name\n"
+        assert capsys.readouterr().err == told
+    assert sorted(here.rglob("*")) == before
 
 
 def test_every_figure_of_the_file_has_a_source(here: Path) -> None:
@@ -135,6 +150,65 @@ def test_the_number_of_cpus_may_be_given(here: Path) -> None:
     record(form="perf")
     assert main(["host1.trace.txt", "--cpus", "128"]) == 0
     assert read_points("results/workloads/host1.csv")["cpus"].tolist() == [128, 128]
+
+
+def everything() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+def test_the_files_of_another_trace_are_kept(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, load in ("h1", LOAD), ("h2", replace(LOAD, burst=8)):
+        Path(folder).mkdir()
+        record(f"{folder}/trace.txt", load)
+    assert main(["h1/trace.txt", "-o", "mine"]) == 0
+    before = everything()
+    told = f"--name: 'trace' was given; {here}/mine holds a workload/trace.yaml that is not of this trace; give another"
+    for trace in "h2/trace.txt", "-":
+        with open("h2/trace.txt", "rb") as piped:
+            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(piped))
+            assert exit_code("sweep.workload", main, [trace, "-o", "mine"]) == 2
+        assert told in capsys.readouterr().err
+    assert everything() == before
+    assert main(["h1/trace.txt", "-o", "mine", "--cpus", "128"]) == 0  # the same one again, as a warning may ask for
+    assert everything() != before
+    Path("mine/own.csv").write_text("id,cpus\n")
+    assert exit_code("sweep.workload", main, ["h2/trace.txt", "-o", "mine", "--name", "own"]) == 2
+    assert "holds a own.csv that is not of this trace" in capsys.readouterr().err
+    assert Path("mine/own.csv").read_text() == "id,cpus\n"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_where_one_file_cannot_be_written_the_other_is_not_there(
+    full: bool, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record()
+    written = LocalStorage.write
+
+    def fills_up(self: LocalStorage, name: str, data: bytes) -> None:
+        if name.endswith(".csv"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written(self, name, data)
+
+    if full:
+        monkeypatch.setattr(LocalStorage, "write", fills_up)
+    else:
+        Path("mine/host1.csv").mkdir(parents=True)
+    before = everything()
+    assert exit_code("sweep.workload", main, ["host1.trace.txt", "-o", "mine"]) == 2
+    assert f"--output: {here}/mine cannot be written ({'No space' if full else 'Is a dir'}" in capsys.readouterr().err
+    assert everything() == before
+
+
+def test_standard_input_has_a_name(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record()
+    with open("host1.trace.txt", "rb") as piped:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(piped))
+        assert main(["-", "-o", "mine"]) == 0
+    assert "workload: mine/workload/trace.yaml" in capsys.readouterr().out
 
 
 MAPS = "fio 1 [0] 1.0: iommu:map: IOMMU: iova=0x0000000000001000 paddr=0x0000000000001000 size=4096\n"
