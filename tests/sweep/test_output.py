@@ -24,6 +24,16 @@ def test_below_the_current_folder_by_name_and_time(tmp_path: Path, monkeypatch: 
     assert output.folder_of("s3://bucket/out", "mine") == "s3://bucket/out"
 
 
+def test_commands_that_begin_in_one_second_do_not_share_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though none of them has made its folder yet."""
+    monkeypatch.chdir(tmp_path)
+    names = [output.folder_of(None, "mine") for _ in range(100)]
+    assert names == sorted({*names})
+    assert not [*tmp_path.iterdir()]
+
+
 def test_where_the_store_is() -> None:
     assert output.store_of(None, "/anywhere") == "results/store"
     assert output.store_of("kept", "/anywhere") == "kept"
