@@ -79,13 +79,14 @@ def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.D
     parts = []
     for axis in ("all", *varying(frame, (RATE,))):
         key = _axis_key(frame, axis)
-        for policy in policies(frame):
+        for policy in policies(results):  # those without a verdict give no rows, but the columns
             parts += _of_policy(frame.filter(policy=policy), key, {"policy": policy, "axis": axis})
         for before, policy in compared:
             pair = sides.filter(before=before, policy=policy)
             parts += _of_pair(pair, key, {"before": before, "policy": policy, "axis": axis})
     order = [*SUMMARY_KEYS[:4], "order", "value", "metric"]
-    return pl.concat(parts, how="vertical").sort(order, maintain_order=True).drop("order")
+    summary = pl.concat(parts, how="vertical").filter(pl.col("scenarios") > 0)
+    return summary.sort(order, maintain_order=True).drop("order")
 
 
 class _Key(NamedTuple):

@@ -98,4 +98,8 @@ def test_the_order_of_rows_does_not_matter(cases: list[tuple[str, int, str]], ra
 
 def test_failed_scenarios_are_left_out() -> None:
     failed = boundary_frame().with_columns(status=pl.lit("failed"), verdict=pl.lit(None, pl.String))
-    assert_frame_equal(summarize(pl.concat([boundary_frame(), failed]).lazy()), summarize(boundary_frame().lazy()))
+    whole = summarize(boundary_frame().lazy())
+    assert_frame_equal(summarize(pl.concat([boundary_frame(), failed]).lazy()), whole)
+    assert_frame_equal(summarize(failed.lazy()), whole.clear())
+    one_sided = pl.concat([boundary_frame(("array",)), failed.filter(policy="list")])
+    assert_frame_equal(summarize(one_sided.lazy()), summarize(boundary_frame(("array",)).lazy()))
