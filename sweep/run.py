@@ -184,7 +184,7 @@ def _complete(
 
     joined = despite_losses(store, begun)
     clock.lap("join")
-    progress.found(joined.locked)
+    progress.found(joined.locked, joined.failed)
     progress.close()
     return tally, joined
 

@@ -250,6 +250,8 @@ def test_a_failure_is_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert written["failed"] == 1
     assert written["first_failed"] == [{"row": 1, "id": "raise", "error": "ValueError: no such machine"}]
     assert sweep_with(never, *argv) == 1  # what the model raised is never run again
+    assert read(str(folder))["failed"] == 1
+    assert "3 re-used, 1 failed\n" in capsys.readouterr().err
 
 
 def test_no_id_commands_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
