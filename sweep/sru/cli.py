@@ -13,6 +13,7 @@ from sweep.config import Library
 from sweep.document.markdown import to_markdown
 from sweep.lab import lab, points_csv
 from sweep.sru.claims import depot
+from sweep.sru.jobs import job
 from sweep.sru.report import document
 from sweep.sru.runs import BEFORE, measure, scenarios
 from sweep.task import Simulate
@@ -33,6 +34,8 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     options = _parser().parse_args(argv)
     named = library(options.config_dir)
     hosts = _hosts(options, named)
+    for host in hosts:
+        job(host)  # refused now or after the runs
     folder, store = places(options, "sru", FILES, options.host)
     with lab(named, store, options.inline, None if options.quiet else sys.stderr, simulate) as made:
         measured = measure(hosts, made.run)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sweep.capacity.fleet import HostClass
 from sweep.rate import rate_per_s
 from workers.results import PAGE_BYTES
-from workers.schema import parse_iova_pages
+from workers.schema import ScenarioError, parse_iova_pages
 
 PAGE_KIB = PAGE_BYTES // 1024
 RUNTIME_S = 3600
@@ -18,8 +18,10 @@ RUNTIME_S = 3600
 PACKETS = ("nic_", "pktgen")
 """Workloads whose names begin so are of network cards."""
 
-
 PACKET_BYTES = 1500
+
+MOST_SIZES = 64
+"""fio's bssplit takes no more (BSSPLIT_MAX) and leaves out the others."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,12 @@ class Job:
 
 
 def job(host: HostClass) -> Job:
-    """How to put the load on a machine."""
+    """How to put the load on a machine; raises ScenarioError where no job can."""
     sizes, _ = parse_iova_pages(host.scenario["iova_pages"])
+    if len(sizes) > MOST_SIZES:
+        raise ScenarioError(
+            f"iova_pages: {len(sizes)} sizes were given for {host.name}; allowed are at most {MOST_SIZES} in a fio job"
+        )
     if host.workload.startswith(PACKETS) and max(sizes) == 1:
         return Job("pktgen", pktgen(host.scenario), PACKET_BYTES)
     return Job("fio", fio(host.scenario), _mean_bytes(host.scenario))
@@ -85,10 +91,18 @@ def _sizes(iova_pages: str) -> str:
     sizes, weights = parse_iova_pages(iova_pages)
     if len(sizes) == 1:
         return f"bs={sizes[0] * PAGE_KIB}k"
-    shares = [max(1, round(100 * weight)) for weight in weights]
-    shares[shares.index(max(shares))] += 100 - sum(shares)
-    split = ":".join(f"{size * PAGE_KIB}k/{share}" for size, share in zip(sizes, shares, strict=True))
+    split = ":".join(f"{size * PAGE_KIB}k/{share}" for size, share in zip(sizes, _per_cents(weights), strict=True))
     return f"bssplit={split}"
+
+
+def _per_cents(weights: Sequence[float]) -> list[int]:
+    """At least one each, 100 in all: whoever is furthest from its weight takes or gives the next one."""
+    shares = [max(1, int(100 * weight)) for weight in weights]
+    while left := 100 - sum(shares):
+        step = 1 if left > 0 else -1
+        may = [at for at, share in enumerate(shares) if share + step >= 1]
+        shares[max(may, key=lambda at: step * (100 * weights[at] - shares[at]))] += step
+    return shares
 
 
 def pktgen(scenario: Mapping[str, Any]) -> str:

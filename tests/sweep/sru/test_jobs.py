@@ -7,8 +7,9 @@ import re
 import pytest
 
 from sweep.sru import probes
-from sweep.sru.jobs import Job, job
+from sweep.sru.jobs import MOST_SIZES, Job, job
 from tests.sweep.capacity.standin import host
+from workers.schema import ScenarioError
 
 FIO = """\
 [global]
@@ -40,11 +41,31 @@ def test_a_fio_job_has_the_scenario_s_sizes_jobs_depth_and_rate() -> None:
     assert "\ncpus_allowed=0\n" in job(host(cpus="1")).text
 
 
-def test_shares_of_sizes_are_whole_and_add_up() -> None:
-    text = job(host(iova_pages="1:0.001,2:0.333,4:0.333,8:0.333")).text
-    shares = [int(share) for share in re.findall(r"k/(\d+)", text)]
+EQUAL = ",".join(map(str, range(1, 61)))
+DEAR = ",".join(f"{pages}:{60 if pages == 1 else 1e-9}" for pages in range(1, MOST_SIZES + 1))
+
+
+@pytest.mark.parametrize(
+    ("iova_pages", "most", "least"),
+    [
+        ("1:0.001,2:0.333,4:0.333,8:0.333", 33, 1),
+        ("1:0.29,2:0.57,4:0.14", 57, 14),
+        (EQUAL, 2, 1),
+        (DEAR, 100 - 63, 1),
+    ],
+)
+def test_shares_of_sizes_are_whole_and_add_up(iova_pages: str, most: int, least: int) -> None:
+    text = job(host(iova_pages=iova_pages)).text
+    shares = [int(share) for share in re.findall(r"k/(-?\d+)", text)]
+    assert len(shares) == len(iova_pages.split(","))
     assert sum(shares) == 100
-    assert min(shares) >= 1
+    assert (max(shares), min(shares)) == (most, least)
+
+
+def test_more_sizes_than_fio_takes() -> None:
+    assert job(host(iova_pages=",".join(map(str, range(1, MOST_SIZES + 1))))).tool == "fio"
+    with pytest.raises(ScenarioError, match="iova_pages: 65 sizes were given for db; allowed are at most 64"):
+        job(host(name="db", iova_pages=",".join(map(str, range(1, MOST_SIZES + 2)))))
 
 
 def test_packets_of_a_page_are_for_pktgen() -> None:
