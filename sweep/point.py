@@ -18,7 +18,7 @@ import polars as pl
 from sweep import output
 from sweep.config import Library, SweepConfig
 from sweep.plan import windows
-from sweep.report.inputs import complete
+from sweep.report.inputs import DAMAGED, complete, unreadable
 from sweep.results import NAME as RESULTS
 from sweep.results import plan_of_table
 from sweep.run import plan_of
@@ -54,7 +54,10 @@ def run_point(
     named = [o for o in overrides if re.match(r"[+~]*(grid|host|workload|points)\b", o)]
     if earlier is not None:
         _refuse_others(folder, named, config, library)
-        scenario, row = _in_results(earlier, wanted, library, folder.url)
+        try:
+            scenario, row = _in_results(earlier, wanted, library, folder.url)
+        except DAMAGED as error:
+            raise unreadable("output", folder.url, error) from None
     else:
         if config.output is not None and not any(re.match(r"[+~]*(grid|points)\b", o) for o in named):
             raise ScenarioError(
@@ -85,17 +88,17 @@ def _refuse_others(folder: Storage, named: Sequence[str], config: SweepConfig, l
 def _results(folder: Storage) -> pl.LazyFrame | None:
     """The table of a results folder, without what an older version did not write; None where there is none.
 
-    Raises ScenarioError where it lacks what every version wrote.
+    Raises ScenarioError where it cannot be read, or lacks what every version wrote.
     """
     path, options = folder.polars(RESULTS)
     try:
         table = pl.scan_parquet(path, glob=False, storage_options=options)
         complete(table)
         return table
-    except ValueError as error:
-        raise ScenarioError(f"output: {folder.url} was given; it cannot be read as results ({error})") from None
-    except (FileNotFoundError, pl.exceptions.ComputeError, OSError):
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, *DAMAGED) as error:
+        raise unreadable("output", folder.url, error) from None
 
 
 def _in_results(table: pl.LazyFrame, wanted: str, library: Library, url: str) -> tuple[Columns, dict[str, Any]]:
