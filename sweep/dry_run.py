@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from sweep.chunks import cut
-from sweep.config import Library, SweepConfig
+from sweep.config import ClusterConfig, Library, SweepConfig
 from sweep.executor import check_executor
 from sweep.plan import WINDOW_ROWS, Plan, windows
 from sweep.progress import duration
@@ -94,7 +94,7 @@ def dry_run(config: SweepConfig, library: Library, simulate: Simulate = simulate
     strategy(config.mode, plan)
     _, store = places(config, name_of(config), plan)
     store.load(delete=False)
-    cpus = _cpus(config)
+    cpus = cpus_of(config.executor == "inline", config.cluster)
     found = to_run(plan, store, cpus)
     measured = calibrate(plan, found, simulate)
     print("\n".join(lines(config, len(plan), found, measured, cpus)))
@@ -209,15 +209,15 @@ def lines(config: SweepConfig, rows: int, found: ToRun, measured: Calibration | 
     ]
 
 
-def _cpus(config: SweepConfig) -> int:
-    """CPUs of the cluster that the sweep would use; only a running one is asked."""
-    if config.executor == "inline":
+def cpus_of(in_process: bool, cluster: ClusterConfig) -> int:
+    """CPUs of the cluster that a run would use; only a running one is asked. Raises ScenarioError."""
+    if in_process:
         return 1
-    address = config.cluster.address or os.environ.get("RAY_ADDRESS") or "local"
+    address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
     if address == "local":
         there = len(os.sched_getaffinity(0))
-        return min(there, config.cluster.cpus or there)
+        return min(there, cluster.cpus or there)
     from sweep.ray_executor import on_ray
 
-    with on_ray(config.cluster, simulate) as (_, cpus):
+    with on_ray(cluster, simulate) as (_, cpus):
         return cpus

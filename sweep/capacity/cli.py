@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.resources
-import os
 import shlex
 import sys
 import textwrap
@@ -18,9 +17,11 @@ from sweep.capacity.report import document, lead, overview
 from sweep.capacity.study import Study, complete
 from sweep.capacity.table import table
 from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures
+from sweep.config import ClusterConfig
 from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
+from sweep.dry_run import cpus_of
 from sweep.lab import lab, points_csv
 from sweep.report.page import figures
 from sweep.task import Simulate
@@ -49,8 +50,7 @@ def main(argv: list[str], simulate: Simulate = simulate) -> int:
     told = None if options.quiet else sys.stderr
     with lab(named, store, options.inline, told, simulate, delete=not options.dry_run) as made:
         if options.dry_run:
-            cpus = 1 if options.inline else len(os.sched_getaffinity(0))
-            print("\n".join(estimate(study, made, simulate, cpus)))
+            print("\n".join(estimate(study, made, simulate, cpus_of(options.inline, ClusterConfig()))))
             return COMPLETE
         findings = complete(study, made.run)
         made.progress.close()

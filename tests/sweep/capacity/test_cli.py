@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -182,6 +183,21 @@ def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[st
     assert "first batch   38 runs (0 in the store)" in told
     assert "core time" in told
     assert "on 1 CPUs" in told
+    assert [path.name for path in Path().iterdir()] == ["fleet.csv"]
+
+
+def test_a_dry_run_is_for_the_cluster_that_a_run_would_use(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = [fleet("web,5.15,16,8,1000,64,"), "--output", "out", "--dry-run"]
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    assert exit_code("sweep.capacity", lambda given: main(given, LOCKS), argv) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("sweep.capacity: cluster.address: nothing answers at '127.0.0.1:1' (")
+    assert told.out == ""
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    assert main(argv, LOCKS) == 0
+    assert f"on {len(os.sched_getaffinity(0))} CPUs" in capsys.readouterr().out
     assert [path.name for path in Path().iterdir()] == ["fleet.csv"]
 
 
