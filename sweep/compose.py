@@ -110,12 +110,13 @@ def _arguments(argv: list[str]) -> Iterator[None]:
 
 
 def _quoted(argument: str) -> str:
-    """Paths are taken as they are: brackets, commas and blanks in them are not Hydra's, nor are letters like ü."""
+    """Paths are taken as they are: brackets, commas, blanks and ${ in them are not Hydra's, nor are letters like ü."""
     key, _, path = argument.partition("=")
     foreign = not path.isascii() and re.fullmatch(r"[\w.-]+", path)
     if path in ("", "null") or path[0] in "'\"" or not (foreign or key in _PATHS):
         return argument
-    escaped = path.replace("'", "\\'")
+    # a backslash is one by itself but before these, and there two are one
+    escaped = re.sub(r"(\\*)('|\$\{|\Z)", lambda found: 2 * found[1] + (found[2] and f"\\{found[2]}"), path)
     return f"{key}='{escaped}'"
 
 

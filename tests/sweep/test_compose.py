@@ -66,8 +66,18 @@ def test_what_a_grid_leaves_open_is_the_host_s_or_the_workload_s() -> None:
     assert (config.workload.unmap_burst, config.host.map_ns) == (8, 9)
 
 
-def test_paths_are_taken_as_they_are() -> None:
-    path = "/data/a b[1],{2}=it's.csv"
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/a b[1],{2}=it's.csv",
+        "/data/a${executor}",
+        "/data/ü$${oc.env:HOME}'",
+        r"/data/\${x}\\${",
+        r"/data/a\b\'c",
+        "/data/\\",
+    ],
+)
+def test_paths_are_taken_as_they_are(path: str) -> None:
     config = composed(f"points={path}", f"output={path}").config
     assert (config.points, config.output) == (path, path)
 
