@@ -75,10 +75,16 @@ def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
 
 
 def top(folder: Storage) -> list[str]:
-    """What lies in a folder; of a local one no deeper, which may be the root of everything."""
-    if is_remote(folder.url):
-        return sorted({name.partition("/")[0] for name, _ in folder.names()})
-    return sorted(os.listdir(folder.url)) if os.path.isdir(folder.url) else []
+    """What lies in a folder; of a local one no deeper, which may be the root of everything.
+
+    Raises ScenarioError for one that may be written, but not read.
+    """
+    try:
+        if is_remote(folder.url):
+            return sorted({name.partition("/")[0] for name, _ in folder.names()})
+        return sorted(os.listdir(folder.url)) if os.path.isdir(folder.url) else []
+    except OSError as error:
+        raise ScenarioError(f"output: {folder.url} cannot be read ({error.strerror or error})") from None
 
 
 def _holds_anything(folder: Storage) -> bool:

@@ -67,6 +67,16 @@ def test_whose_folder_it_is(tmp_path: Path) -> None:
             output.refuse_foreign(folder, "key")
 
 
+def test_a_folder_that_may_be_written_but_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.listdir", denied)  # root may read anything
+    with pytest.raises(ScenarioError) as refusal:
+        output.refuse_foreign(LocalStorage.at(str(tmp_path)), "key")
+    assert str(refusal.value) == f"output: {tmp_path} cannot be read (Permission denied)"
+
+
 def test_what_a_killed_start_leaves_is_nothing(tmp_path: Path) -> None:
     (tmp_path / output.STATUS).write_text("{}")
     (tmp_path / "0123.part").write_text("{")
