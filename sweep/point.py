@@ -17,6 +17,7 @@ import polars as pl
 
 from sweep import output
 from sweep.config import Library, SweepConfig
+from sweep.document.text import one_line
 from sweep.plan import windows
 from sweep.report.inputs import DAMAGED, complete, unreadable
 from sweep.results import NAME as RESULTS
@@ -150,7 +151,7 @@ def _plain(columns: Columns, named: Iterable[Any]) -> dict[str, Any]:
 def _lines(values: Mapping[str, Any]) -> Iterator[str]:
     width = max(map(len, values))
     for name, value in values.items():
-        yield f"{name:{width}}  {value}"
+        yield f"{name:{width}}  {one_line(str(value))}"
 
 
 def _compared(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -76,6 +76,14 @@ def test_of_a_points_file_by_an_id_that_no_file_may_have() -> None:
     assert pl.read_parquet(table)["iova_nodes"][0] == 9
 
 
+def test_no_id_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na \x1b[31m,8,4,1000,16\n")
+    assert pointed("points=p.csv", "point=a \x1b[31m", "output=out") == 0
+    said = capsys.readouterr().out
+    assert "a \ufffd[31m\n" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.parametrize("by", [0, 1])
 def test_of_a_results_folder(by: int, capsys: pytest.CaptureFixture[str]) -> None:
     swept("output=out", "grid.cpus=[16,64,128]")
