@@ -69,7 +69,7 @@ def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.D
     """The tidy long summary of results, shape (groups x metrics, 9), sorted; rows without a verdict are left out.
 
     Columns: section (verdict, callback, memory, pair), before (pairs only), policy, axis ("all" or a scenario
-    column that varies), value (a numeric axis of over MAX_AXIS_VALUES values: powers of two), scenarios (rows
+    column that varies), value (a numeric axis of over MAX_AXIS_VALUES values: 0 and powers of two), scenarios (rows
     in the group), metric, count (of verdicts and classes), figure (a share for counts, else ms or bytes).
     ``paired``: their ``pairs``, where somebody has them already.
     """
@@ -79,13 +79,14 @@ def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.D
     parts = []
     for axis in ("all", *varying(frame, (RATE,))):
         key = _axis_key(frame, axis)
-        for policy in policies(frame):
+        for policy in policies(results):  # those without a verdict give no rows, but the columns
             parts += _of_policy(frame.filter(policy=policy), key, {"policy": policy, "axis": axis})
         for before, policy in compared:
             pair = sides.filter(before=before, policy=policy)
             parts += _of_pair(pair, key, {"before": before, "policy": policy, "axis": axis})
     order = [*SUMMARY_KEYS[:4], "order", "value", "metric"]
-    return pl.concat(parts, how="vertical").sort(order, maintain_order=True).drop("order")
+    summary = pl.concat(parts, how="vertical").filter(pl.col("scenarios") > 0)
+    return summary.sort(order, maintain_order=True).drop("order")
 
 
 class _Key(NamedTuple):
@@ -100,7 +101,7 @@ def _axis_key(frame: pl.LazyFrame, axis: str) -> _Key:
     if axis == "all":
         return _Key(pl.lit("all").alias("key"))
     binned = frame.collect_schema()[axis].is_numeric() and len(distinct(frame, axis)) > MAX_AXIS_VALUES
-    low = 2.0 ** pl.col(axis).cast(pl.Float64).clip(lower_bound=1e-9).log(2).floor()
+    low = 2.0 ** pl.col(axis).cast(pl.Float64).log(2).floor()  # 0 of 0
     return _Key((low if binned else pl.col(axis)).alias("key"), binned)
 
 
@@ -136,7 +137,8 @@ def _tidy(long: pl.DataFrame, binned: bool, said: dict[str, str]) -> pl.DataFram
     key = pl.col("key")
     value, order = key.cast(pl.String), key if long.schema["key"].is_numeric() else pl.lit(0.0)
     if binned:
-        value = pl.concat_str(value, pl.lit(" to "), (2 * key).cast(pl.String))
+        span = pl.concat_str(value, pl.lit(" to "), (2 * key).cast(pl.String))
+        value = pl.when(key == 0).then(pl.lit("0")).otherwise(span)
     return long.select(
         *(pl.lit(said[name]).alias(name) for name in SUMMARY_KEYS[:4]),
         value.alias("value"),

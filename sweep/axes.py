@@ -57,6 +57,9 @@ def grid_length(axes: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) ->
 
 
 def _spaced(name: str, spec: dict[str, Any]) -> list[float]:
+    column = COLUMNS.get(name)
+    if column is None or column.kind not in (int, float):
+        raise ScenarioError(f"{name}: {spec} was given; allowed is a value or a list: start and stop are for numbers")
     for key in spec:
         if key not in SPEC_KEYS:
             raise ScenarioError(f"{name}.{key}: unknown key; {_RULE}")
@@ -70,15 +73,18 @@ def _spaced(name: str, spec: dict[str, Any]) -> list[float]:
     if stop < start or (scale != "linear" and start <= 0):
         least = "" if scale == "linear" else " and a start above 0"
         raise ScenarioError(f"{name}: start {start:g} and stop {stop:g} were given; allowed is start <= stop{least}")
+    for key, end in (("start", start), ("stop", stop)):
+        if not column.low <= end <= column.high:  # beyond, what lies between may be no number either
+            raise ScenarioError(f"{name}.{key}: {end:g} was given; allowed is {column.low:g} to {column.high:g}")
     num = spec.get("num")
     if num is None and scale == "log2":
-        return [start * 2.0**k for k in range(int(math.log2(stop / start) + 1e-9) + 1)]
+        return [math.ldexp(start, k) for k in range(int(math.log2(stop) - math.log2(start) + 1e-9) + 1)]
     if num is None:
         raise ScenarioError(f"{name}.num: missing; {_RULE}")
     if isinstance(num, bool) or not isinstance(num, int) or not 1 <= num <= 1_000_000:
         raise ScenarioError(f"{name}.num: {num!r} was given; allowed is a whole number from 1 to 1000000")
     spaced = np.linspace(start, stop, num) if scale == "linear" else np.geomspace(start, stop, num)
-    if name in COLUMNS and COLUMNS[name].kind is int:
+    if column.kind is int:
         return [float(round(value)) for value in spaced]
     return [min(max(float(f"{value:.6g}"), start), stop) for value in spaced]  # rounded, and yet never beyond an end
 

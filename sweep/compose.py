@@ -30,8 +30,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweep.axes import COLUMNS, NAMED
-from sweep.config import COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
+from sweep.config import AXIS_NAMES, COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from sweep.hydra_errors import TABLES, flat, sentence, unknown
+from sweep.rate import PERIOD
 from workers.policy import POLICY_COLUMNS, POLICY_KEYS
 from workers.schema import ScenarioError, check_value
 
@@ -109,12 +110,13 @@ def _arguments(argv: list[str]) -> Iterator[None]:
 
 
 def _quoted(argument: str) -> str:
-    """Paths are taken as they are: brackets, commas and blanks in them are not Hydra's, nor are letters like ü."""
+    """Paths are taken as they are: brackets, commas, blanks and ${ in them are not Hydra's, nor are letters like ü."""
     key, _, path = argument.partition("=")
     foreign = not path.isascii() and re.fullmatch(r"[\w.-]+", path)
     if path in ("", "null") or path[0] in "'\"" or not (foreign or key in _PATHS):
         return argument
-    escaped = path.replace("'", "\\'")
+    # a backslash is one by itself but before these, and there two are one
+    escaped = re.sub(r"(\\*)('|\$\{|\Z)", lambda found: 2 * found[1] + (found[2] and f"\\{found[2]}"), path)
     return f"{key}='{escaped}'"
 
 
@@ -154,16 +156,26 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
         raise ScenarioError(f"baseline: given beside {other}; it compares a whole sweep")
     for override in overrides:
         key = override.lstrip("+~").partition("=")[0]
-        group = key.partition(".")[0]
+        group, _, column = key.partition(".")
         if config.points is not None and group in ("grid", "host", "workload"):
             raise ScenarioError(f"{key}: given beside points; the rows of {config.points} say all by themselves")
-        if group in ("host", "workload") and config.grid[group] is not None:
-            raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own; use grid.{group}=[...]")
+        if group in ("host", "workload"):
+            for where in filter(None, map(_covered(config.grid).get, (group, column))):
+                raise ScenarioError(f"{key}: given, but grid {config.grid.name} names its own{where}")
         if config.point is not None and group in NOT_OF_POINT:
             why = "which runs one scenario in this process, without sweep, store or report"
             raise ScenarioError(f"{key}: given beside point, {why}")
         if key == "baselines" and config.baseline is None:
             raise ScenarioError("baselines: given without baseline=check or baseline=update")
+
+
+def _covered(grid: DictConfig) -> dict[str, str]:
+    """What a grid says of all its scenarios, and where; rate and period put each other out."""
+    points = [{name for name, value in point.items() if value is not None} for point in grid.points]
+    found = dict.fromkeys(set.intersection(*points) if points else (), " in each of its points")
+    found |= {name: f"; use grid.{name}=[...]" for name in AXIS_NAMES if grid[name] is not None}
+    both = found.get(RATE) or found.get(PERIOD)
+    return found | (dict.fromkeys((RATE, PERIOD), both) if both else {})
 
 
 def _refuse_appended(config: SweepConfig) -> None:

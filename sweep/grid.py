@@ -213,6 +213,8 @@ def _point(number: int, point: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in point.items():
         if key not in known:
             raise ScenarioError(f"grid.points, point {number}: {key} is unknown; known are {', '.join(known)}")
+        if key == "name" and isinstance(value, (list, dict)):
+            raise ScenarioError(f"grid.points, point {number}: name: {value!r} was given; allowed is one text")
         if value is not None:
             checked[key] = (
                 value if key in ("name", *NOTES) else axis_values(key, value, f"grid.points, point {number}: ")
@@ -221,9 +223,9 @@ def _point(number: int, point: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows(point: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row for each combination of the point's lists (policy: [array, list] gives two)."""
-    plain = {key: value for key, value in point.items() if not isinstance(value, list)}
-    lists = {key: value for key, value in point.items() if isinstance(value, list)}
+    """One row for each combination of the point's axes (policy: [array, list] gives two); notes are none."""
+    plain = {key: value for key, value in point.items() if key not in AXIS_NAMES}
+    lists = {key: value for key, value in point.items() if key in AXIS_NAMES}
     several = [key for key, values in lists.items() if len(values) > 1]
     rows = [plain | dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
     return [

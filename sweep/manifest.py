@@ -17,7 +17,7 @@ from workers import MODEL_VERSION
 from workers.schema import ScenarioError
 
 PACKAGES = ("hydra-core", "omegaconf", "numpy", "polars", "ray", "matplotlib")
-READ = {"command": list, "config": dict, "versions": dict, "host": dict, "seeds": list}
+READ = {"command": list, "config": dict, "versions": dict, "host": dict}
 """What a report reads there, whichever version of the farm wrote it."""
 
 

@@ -19,7 +19,8 @@ ABSENT = f"it has no {MANIFEST}"
 def folder_of(output: str | None, name: str) -> str:
     """``output``, or results/NAME/TIME (UTC) below the current folder; raises ScenarioError for an unfit name.
 
-    A name has to fit beside ``output`` too: a file of the store is named by it.
+    A name has to fit beside ``output`` too: a file of the store is named by it. TIME is to the microsecond: the folder
+    is made later, as bad input must leave none, and commands that begin in one second must not share it.
     """
     if not re.fullmatch(r"\w[\w.-]{0,99}", name) or name == STORE:
         raise ScenarioError(
@@ -28,9 +29,7 @@ def folder_of(output: str | None, name: str) -> str:
         )
     if output is not None:
         return output
-    parent, now = Path("results", name).absolute(), datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    same_second = len(list(parent.glob(f"{now}*"))) if parent.is_dir() else 0
-    return str(parent / (f"{now}-{same_second + 1}" if same_second else now))
+    return str(Path("results", name, datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%fZ")).absolute())
 
 
 def name_of(points: str) -> str:
@@ -76,10 +75,16 @@ def refuse_nested(folder: Storage, store: Storage, named: bool) -> None:
 
 
 def top(folder: Storage) -> list[str]:
-    """What lies in a folder; of a local one no deeper, which may be the root of everything."""
-    if is_remote(folder.url):
-        return sorted({name.partition("/")[0] for name, _ in folder.names()})
-    return sorted(os.listdir(folder.url)) if os.path.isdir(folder.url) else []
+    """What lies in a folder; of a local one no deeper, which may be the root of everything.
+
+    Raises ScenarioError for one that may be written, but not read.
+    """
+    try:
+        if is_remote(folder.url):
+            return sorted({name.partition("/")[0] for name, _ in folder.names()})
+        return sorted(os.listdir(folder.url)) if os.path.isdir(folder.url) else []
+    except OSError as error:
+        raise ScenarioError(f"output: {folder.url} cannot be read ({error.strerror or error})") from None
 
 
 def _holds_anything(folder: Storage) -> bool:

@@ -17,8 +17,9 @@ import polars as pl
 
 from sweep import output
 from sweep.config import Library, SweepConfig
+from sweep.document.text import one_line
 from sweep.plan import windows
-from sweep.report.inputs import complete
+from sweep.report.inputs import DAMAGED, complete, unreadable
 from sweep.results import NAME as RESULTS
 from sweep.results import plan_of_table
 from sweep.run import plan_of
@@ -54,7 +55,10 @@ def run_point(
     named = [o for o in overrides if re.match(r"[+~]*(grid|host|workload|points)\b", o)]
     if earlier is not None:
         _refuse_others(folder, named, config, library)
-        scenario, row = _in_results(earlier, wanted, library, folder.url)
+        try:
+            scenario, row = _in_results(earlier, wanted, library, folder.url)
+        except DAMAGED as error:
+            raise unreadable("output", folder.url, error) from None
     else:
         if config.output is not None and not any(re.match(r"[+~]*(grid|points)\b", o) for o in named):
             raise ScenarioError(
@@ -85,17 +89,17 @@ def _refuse_others(folder: Storage, named: Sequence[str], config: SweepConfig, l
 def _results(folder: Storage) -> pl.LazyFrame | None:
     """The table of a results folder, without what an older version did not write; None where there is none.
 
-    Raises ScenarioError where it lacks what every version wrote.
+    Raises ScenarioError where it cannot be read, or lacks what every version wrote.
     """
     path, options = folder.polars(RESULTS)
     try:
         table = pl.scan_parquet(path, glob=False, storage_options=options)
         complete(table)
         return table
-    except ValueError as error:
-        raise ScenarioError(f"output: {folder.url} was given; it cannot be read as results ({error})") from None
-    except (FileNotFoundError, pl.exceptions.ComputeError, OSError):
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, *DAMAGED) as error:
+        raise unreadable("output", folder.url, error) from None
 
 
 def _in_results(table: pl.LazyFrame, wanted: str, library: Library, url: str) -> tuple[Columns, dict[str, Any]]:
@@ -147,7 +151,7 @@ def _plain(columns: Columns, named: Iterable[Any]) -> dict[str, Any]:
 def _lines(values: Mapping[str, Any]) -> Iterator[str]:
     width = max(map(len, values))
     for name, value in values.items():
-        yield f"{name:{width}}  {value}"
+        yield f"{name:{width}}  {one_line(str(value))}"
 
 
 def _compared(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -29,7 +29,8 @@ class Work:
 class Progress:
     """Counts scenarios and says so on ``stream``, or nowhere if that is None; ``clock`` gives seconds.
 
-    ``reused``: of those done, how many needed no run. ``lockups``: of those that ran, until ``found`` says it of all.
+    ``reused``: of those done, how many needed no run. ``failed``, ``lockups``: of those that ran, until ``found`` says
+    it of all.
     The time left counts work, not scenarios: dear ones come first.
     """
 
@@ -75,9 +76,9 @@ class Progress:
         self.work[delicate].took_s += took_s
         self._say(TERMINAL_S if self.terminal else PLAIN_S)
 
-    def found(self, lockups: int) -> None:
-        """So many of all scenarios done lock up, re-used ones among them."""
-        self.lockups, self.of_all = lockups, True
+    def found(self, lockups: int, failed: int) -> None:
+        """So many of all scenarios done lock up and failed, re-used ones among them."""
+        self.lockups, self.failed, self.of_all = lockups, failed, True
 
     @contextlib.contextmanager
     def alive(self) -> Iterator[None]:

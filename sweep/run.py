@@ -29,7 +29,7 @@ from sweep.progress import Progress
 from sweep.report.answers.words import count
 from sweep.report.figures.overview import overview
 from sweep.report.inputs import Results, open_results
-from sweep.report.page import PAGE, document, write_report
+from sweep.report.page import FIGURES, PAGE, document, figures, write_report
 from sweep.report.view import view_of
 from sweep.results import Joined, despite_losses, write_results
 from sweep.rounds import Everything, Refined, strategy
@@ -86,12 +86,11 @@ def run(config: SweepConfig, library: Library, command: list[str], simulate: Sim
             _tidy(store, joined, lambda: remember(store.storage, name, folder, record["policies"]))
             clock.lap("tidy")
             store.close()  # the report needs the memory of ten million keys
-            if joined.failed < len(plan):
-                manifest.write(folder, record)  # where the report, now or made again, finds what it says of the run
-                results = open_results(folder)
-                summary = _summarized(results, folder)
-                print("" if config.quiet else f"{summary}{chosen.told()}\n\n", end="")
-                reported = config.report and _reported(results, folder)
+            manifest.write(folder, record)  # where the report, now or made again, finds what it says of the run
+            results = open_results(folder)
+            summary = _summarized(results, folder)
+            print("" if config.quiet else f"{summary}{chosen.told()}\n\n", end="")
+            reported = config.report and _reported(results, folder)
             clock.lap("report")
             holds, said = gate.close(folder, command)
             print(f"{said}\n\n" if said and not (config.quiet and holds) else "", end="")
@@ -185,7 +184,7 @@ def _complete(
 
     joined = despite_losses(store, begun)
     clock.lap("join")
-    progress.found(joined.locked)
+    progress.found(joined.locked, joined.failed)
     progress.close()
     return tally, joined
 
@@ -215,7 +214,12 @@ def _summarized(results: Results, folder: Storage) -> str:
 def _reported(results: Results, folder: Storage) -> bool:
     """Writes the report; whether that went well: not being able to costs nobody a result."""
     try:
-        write_report(document(results), folder)
+        said = document(results)
+        write_report(said, folder)
+        made = {f"{FIGURES}/{figure.name}.svg" for figure in figures(said)}
+        for name, _ in folder.names(f"{FIGURES}/"):
+            if name not in made:  # of an earlier run into this folder, where fewer failed
+                folder.delete(name)
         return True
     except Exception as error:  # a mistake in the report is none of the sweep's
         reason = one_line(f"{type(error).__name__}: {error}")

@@ -69,8 +69,9 @@ class Heart:
 
 def read(url: str) -> dict[str, Any]:
     """What status.json of an output folder says; raises ScenarioError where there is none that can be read."""
+    folder = open_to_read(url)
     try:
-        return _parsed(open_to_read(url).read(STATUS))
+        return _parsed(folder.read(STATUS))
     except OSError as error:
         raise ScenarioError(f"{url} was given; it holds no {STATUS} of a sweep ({error.strerror or error})") from None
     except DAMAGED:

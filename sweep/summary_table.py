@@ -10,7 +10,7 @@ import polars as pl
 
 from sweep.aggregate import highest, lowest
 from sweep.pairs import CLASSES
-from sweep.report.answers.paired import Paired
+from sweep.report.answers.paired import Paired, most_added
 from sweep.report.answers.safe_rate import safe_rates
 from sweep.report.answers.words import count, cut_off, mib, pages, reach, si, too_short
 from sweep.report.view import View
@@ -116,19 +116,19 @@ def _onset(side: pl.DataFrame) -> str:
 
 
 def _pair_lines(paired: Paired, before: str, after: str) -> list[str]:
-    added = paired.added.filter(before=before, after=after)
-    if added.is_empty():
+    counted = paired.added.filter(before=before, after=after)
+    if counted.is_empty():
         return ["no scenario was run under both policies"]
-    found = added.row(0, named=True)
+    found = counted.row(0, named=True)
     parts = ", ".join(f"{found[name]:,} {text}" for name, text in zip(CLASSES, CLASS_TEXT, strict=True))
     pairs_line = f"{count(found['pairs'], 'pair')}: {parts}"
-    if found["most_bytes"] is None:
+    added = most_added(paired, before, after)
+    if added is None:
         return [pairs_line, "no pair was run on both sides: nothing to say of memory"]
-    at = paired.loads.filter(before=before, after=after, added_bytes=found["most_bytes"]).sort("cpus", "iova_pages")
     return [
         pairs_line,
-        f"the patch adds {mib(found['median_bytes'])} MiB of peak memory at the median, {mib(found['most_bytes'])} MiB"
-        f" at most ({at['cpus'][0]} CPUs, {pages(at['iova_pages'][0])})",
+        f"the patch adds {mib(added.median_bytes)} MiB of peak memory at the median, {mib(added.most_bytes)} MiB"
+        f" at most ({added.cpus} CPUs, {pages(added.iova_pages)})",
     ]
 
 

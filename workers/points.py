@@ -90,6 +90,6 @@ def _values(column: pl.Series):
     kind = str(column.dtype)
     if column.dtype.is_nested() or kind == "Binary":
         raise ScenarioError(f"{column.name}: a column of {kind} was given; allowed are numbers, texts and bools")
-    if column.dtype.is_numeric() and not column.null_count():
+    if column.dtype.is_numeric() and not column.null_count() and not kind.endswith("Int128"):  # numpy has none
         return column.to_numpy()
     return column.to_list()

@@ -10,6 +10,9 @@ from sweep.baseline.changes import KINDS, Change, changes
 from sweep.baseline.file import Baseline
 from sweep.baseline.lines import Line
 
+ALWAYS = ("policy", "iova_pages", "cpus")
+"""Columns of every label."""
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -65,8 +68,8 @@ def compare(was: Baseline, now: Baseline) -> Comparison:
 
 
 def _varied(lines: Sequence[Line]) -> list[str]:
-    """Columns that a label needs, beside policy, size and CPUs, to tell the lines apart."""
-    names = [name for name in lines[0].load if name not in ("policy", "iova_pages", "cpus")]
+    """Columns that a label needs beside ALWAYS to tell the lines apart; a cost may vary on one side alone."""
+    names = [name for name in dict.fromkeys(n for line in lines for n in line.load) if name not in ALWAYS]
     if all(line.load["active_cpus"] == line.load["cpus"] for line in lines):
         names.remove("active_cpus")
     return [name for name in names if len({line.load.get(name) for line in lines}) > 1]
@@ -75,7 +78,8 @@ def _varied(lines: Sequence[Line]) -> list[str]:
 def _label(line: Line, shown: Sequence[str]) -> str:
     load = line.load
     pages = f"{load['iova_pages']} page{'' if load['iova_pages'] == '1' else 's'}"
-    return ", ".join([load["policy"], pages, f"{load['cpus']} CPUs", *(f"{name} {load.get(name)}" for name in shown)])
+    more = [f"{name} {load[name]}" for name in shown if name in load]
+    return ", ".join([load["policy"], pages, f"{load['cpus']} CPUs", *more])
 
 
 def _causes(was: Baseline, now: Baseline) -> Iterator[str]:

@@ -98,7 +98,7 @@ def read(path: Path) -> Baseline:
         raise
     except OSError as error:
         raise ScenarioError(f"baseline: {path} cannot be read ({error.strerror or error})") from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ScenarioError(f"baseline: {path} is none that baseline=update writes ({_damage(error)})") from None
 
 
@@ -109,6 +109,8 @@ def _damage(error: Exception) -> str:
             return "it is no UTF-8 text"
         case json.JSONDecodeError():
             return f"it is no JSON from line {error.lineno} on"
+        case RecursionError():
+            return "it is nested too deeply"
         case ValueError():
             return " ".join(str(error).split())[:200]
         case KeyError():
@@ -118,7 +120,7 @@ def _damage(error: Exception) -> str:
 
 
 def parse(said: str) -> Baseline:
-    """From what ``text`` gave; raises ValueError, LookupError, TypeError or AttributeError."""
+    """From what ``text`` gave; raises ValueError, LookupError, TypeError, AttributeError or RecursionError."""
     table = json.loads(said, parse_constant=_refuse_constant)
     _refuse_unknown(table["tolerance"], tuple(TOLERANCE), "tolerance.")
     tolerance = {name: _share(name, table["tolerance"][name]) for name in TOLERANCE}

@@ -57,7 +57,7 @@ class Gate:
             return True, self._update(now)
         assert self.was is not None
         found = compare(self.was, now)
-        update = shlex.join([f"baseline={UPDATE}" if word == f"baseline={CHECK}" else word for word in command])
+        update = shlex.join([f"baseline={UPDATE}" if w.lstrip("+") == f"baseline={CHECK}" else w for w in command])
         folder.write(MARKDOWN, to_markdown(document(found, update)).encode())
         folder.write(JUNIT, xml(found))
         files = f"  all of it: {folder.url}/{MARKDOWN}, {JUNIT}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sweep.command import COMPLETE, ENDS, Parser, start
 from sweep.output import refuse_other_results
-from sweep.report.inputs import open_results
+from sweep.report.inputs import DAMAGED, open_results, unreadable
 from sweep.report.page import PAGE, document, write_report
 from sweep.storage import open_storage, open_to_read
 from workers.schema import ScenarioError
@@ -26,7 +26,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", metavar="DIR2", help="where the report goes; by default beside the results")
     given = parser.parse_args(argv)
     results = open_results(open_to_read(given.folder))
-    said = document(results)
+    try:
+        said = document(results)
+    except DAMAGED as error:
+        raise unreadable("DIR", results.url, error) from None
     storage = open_storage(given.folder if given.output is None else given.output, "--output")
     if storage.url != results.url:
         refuse_other_results(storage, results.manifest.get("sweep_key", ""))

@@ -18,6 +18,9 @@ from workers.schema import RESULT_COLUMNS, ScenarioError
 FIGURES = tuple(c.name for c in RESULT_COLUMNS if c.name != "verdict")
 """Columns that results of an older version of the model may lack."""
 
+DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What polars raises where the rows are read, of a table whose end, with what it says of them, is whole."""
+
 
 @dataclass(frozen=True, eq=False)
 class Results:
@@ -47,10 +50,15 @@ def open_results(storage: Storage) -> Results:
         raise ScenarioError(
             f"DIR: {storage.url} was given; it holds no {missing}; allowed is the folder of a finished sweep"
         ) from None
-    except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        first = str(error).partition("\n")[0]
-        raise ScenarioError(f"DIR: {storage.url} was given; it cannot be read as results ({first})") from None
+    except (OSError, ValueError, *DAMAGED) as error:
+        raise unreadable("DIR", storage.url, error) from None
     return Results(table, manifest, storage.url)
+
+
+def unreadable(key: str, url: str, error: BaseException) -> ScenarioError:
+    """What to say of the folder ``url``, which ``key`` named, where its results cannot be read."""
+    first = str(error).partition("\n")[0]
+    return ScenarioError(f"{key}: {url} was given; it cannot be read as results ({first})")
 
 
 def complete(table: pl.LazyFrame) -> pl.LazyFrame:

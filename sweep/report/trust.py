@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from sweep.document import Block, Bullets, Code, Column, Paragraph, Section, Table
-from sweep.pairs import varying
+from sweep.pairs import distinct, varying
 from sweep.refine.search import CELLS, RUN
 from sweep.report.agreement import Agreement, agreement
 from sweep.report.answers.words import count, listed, seconds, share
@@ -26,7 +26,7 @@ def trust(results: Results, measured: Agreement | None = None) -> Section:
     blocks = (
         *_compared(str(manifest["versions"]["model"]), measured or agreement()),
         *_cells(results.table, manifest),
-        _seeds(results.table, manifest["seeds"]),
+        _seeds(results.table),
         *_cost(manifest),
         _versions(manifest),
         Paragraph("The command that made these results; with the same versions it makes the same table again:"),
@@ -111,14 +111,15 @@ def _audit(refinement: dict[str, int] | None) -> list[Block]:
     ]
 
 
-def _seeds(table: pl.LazyFrame, seeds: list[int]) -> Block:
+def _seeds(table: pl.LazyFrame) -> Block:
     """How much chance there is in a verdict."""
+    seeds = distinct(table, "seed").to_list()
     if len(seeds) == 1:
         return Paragraph(
             f"One seed, {seeds[0]}: how much chance there is in a verdict shows only a sweep with several"
             " (grid.seed=[0,1,2])."
         )
-    named = listed([str(seed) for seed in seeds]) if len(seeds) <= MOST_SEEDS else f"{len(seeds)} of them"
+    named = listed([str(seed) for seed in seeds]) if len(seeds) <= MOST_SEEDS else f"{len(seeds):,} of them"
     content = [name for name in varying(table) if name != "seed"]
     ran = table.filter(cell=RUN).drop_nulls("verdict")
     alike = ran.group_by("policy", *content).agg(pl.len(), pl.n_unique("verdict").alias("verdicts"))

@@ -37,7 +37,9 @@ def job(host: HostClass) -> Job:
     """How to put the load on a machine; raises ScenarioError where fio cannot be told."""
     sizes, _ = parse_iova_pages(host.scenario["iova_pages"])
     if len(sizes) > MOST_SIZES:
-        raise ScenarioError(f"{host.name}: iova_pages: {len(sizes)} sizes were given; fio takes {MOST_SIZES} at most")
+        raise ScenarioError(
+            f"iova_pages: {len(sizes)} sizes were given for {host.name}; allowed are at most {MOST_SIZES} in a fio job"
+        )
     if host.workload.startswith(PACKETS) and max(sizes) == 1:
         return Job("pktgen", pktgen(host.scenario), PACKET_BYTES)
     return Job("fio", fio(host.scenario), _mean_bytes(host.scenario))

@@ -53,3 +53,8 @@ def boundary_frame(policies: tuple[str, ...] = ("array", "list")) -> pl.DataFram
         memory = cpus * (1 << 16) + (1 << 20) * (policy != "array") * cpus // 16
         rows.append(result_row(scenario, verdict=verdict, memory_peak_bytes=memory, callback_max_ms=load / 1e9))
     return frame(*rows)
+
+
+def damaged(parquet: bytes) -> bytes:
+    """A Parquet file that has lost what its first page says of itself, but not its end."""
+    return parquet[:4] + bytes(byte ^ 0xFF for byte in parquet[4:44]) + parquet[44:]

@@ -61,6 +61,17 @@ def test_an_irregular_axis_goes_to_powers_of_two() -> None:
     assert groups.select("value", "count").rows() == [("64.0 to 128.0", 64), ("128.0 to 256.0", 6)]
 
 
+def test_nothing_is_no_power_of_two() -> None:
+    """Neither seed 0 nor a cost of 0; what is next to it is one."""
+    costs = (0.0, 1e-12, *map(float, range(1, MAX_AXIS_VALUES + 1)))
+    many = lazy(*(result_row({"seed": i, "rb_visit_ns": cost}) for i, cost in enumerate(costs)))
+    groups = summarize(many).filter(section="verdict", metric="ok")
+    seeds, visits = (groups.filter(axis=axis).select("value", "count").rows() for axis in ("seed", "rb_visit_ns"))
+    assert seeds[:3] == [("0", 1), ("1.0 to 2.0", 1), ("2.0 to 4.0", 2)]
+    assert [visits[0], visits[2]] == [("0", 1), ("1.0 to 2.0", 1)]
+    assert sum(count for _, count in visits) == len(costs)
+
+
 def test_many_mixes_become_four_rows() -> None:
     texts = [str(1 << i) for i in range(11)] + ["3", "1,64"]
     assert len(texts) > MAX_SIZE_ROWS
@@ -98,4 +109,8 @@ def test_the_order_of_rows_does_not_matter(cases: list[tuple[str, int, str]], ra
 
 def test_failed_scenarios_are_left_out() -> None:
     failed = boundary_frame().with_columns(status=pl.lit("failed"), verdict=pl.lit(None, pl.String))
-    assert_frame_equal(summarize(pl.concat([boundary_frame(), failed]).lazy()), summarize(boundary_frame().lazy()))
+    whole = summarize(boundary_frame().lazy())
+    assert_frame_equal(summarize(pl.concat([boundary_frame(), failed]).lazy()), whole)
+    assert_frame_equal(summarize(failed.lazy()), whole.clear())
+    one_sided = pl.concat([boundary_frame(("array",)), failed.filter(policy="list")])
+    assert_frame_equal(summarize(one_sided.lazy()), summarize(boundary_frame(("array",)).lazy()))

@@ -52,6 +52,11 @@ def test_values(name: str, said: object, values: list[object]) -> None:
         ("cpus", {"start": 8, "num": 2}, "grid.cpus.stop: missing; allowed is {start, stop, num"),
         ("cpus", {"start": 16, "stop": 8, "num": 2}, "grid.cpus: start 16 and stop 8"),
         ("cpus", {"start": 0, "stop": 8, "num": 2, "scale": "log"}, "a start above 0"),
+        ("cpus", {"start": -1e308, "stop": 1e308, "num": 3}, "grid.cpus.start: -1e+308 was given; allowed is 1 to"),
+        ("cpus", {"start": 8, "stop": 5000, "scale": "log2"}, "grid.cpus.stop: 5000 was given; allowed is 1 to 4096"),
+        ("unmap_rate_per_s", {"start": 1e-300, "stop": 1e300, "scale": "log2"}, "_per_s.start: 1e-300 was given; "),
+        ("policy", {"start": 1e-300, "stop": 1e300, "scale": "log2"}, "grid.policy: {'start': 1e-300, 'stop': 1e+300,"),
+        ("host", {"start": 1, "stop": 2, "num": 2}, "was given; allowed is a value or a list"),
         ("cpus", {"start": 1, "stop": 8, "num": 2, "scale": "cubic"}, "grid.cpus.scale: 'cubic' was given"),
     ],
 )
@@ -59,6 +64,12 @@ def test_refusals(name: str, said: object, told: str) -> None:
     with pytest.raises(ScenarioError) as refusal:
         axis_values(name, said)
     assert told in str(refusal.value)
+
+
+def test_from_next_to_nothing_to_the_most() -> None:
+    values = axis_values("rb_visit_ns", {"start": 1e-300, "stop": 1e9, "scale": "log2"})
+    assert (values[:2], len(values)) == ([1e-300, 2e-300], 1027)
+    assert 5e8 < values[-1] <= 1e9
 
 
 @given(st.integers(1, 512), st.integers(0, 3584), st.integers(1, 40), st.sampled_from(["linear", "log"]))

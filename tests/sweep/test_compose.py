@@ -58,8 +58,26 @@ def test_host_and_cluster_groups() -> None:
     assert (config.cluster.address, config.cluster.cpus) == ("auto", 3)
 
 
-def test_paths_are_taken_as_they_are() -> None:
-    path = "/data/a b[1],{2}=it's.csv"
+def test_what_a_grid_leaves_open_is_the_host_s_or_the_workload_s() -> None:
+    some = ("grid.points=[{cpus:8,unmap_burst:4,hz:100},{cpus:8,unmap_burst:4}]",)
+    config = composed("+grid=smoke", "~grid.cpus", "~grid.unmap_burst", *some, "workload.hz=300").config
+    assert given(config.workload) == {"hz": 300}
+    config = composed("+grid=smoke", "grid.unmap_burst=null", "workload.unmap_burst=8", "host.map_ns=9").config
+    assert (config.workload.unmap_burst, config.host.map_ns) == (8, 9)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/a b[1],{2}=it's.csv",
+        "/data/a${executor}",
+        "/data/ü$${oc.env:HOME}'",
+        r"/data/\${x}\\${",
+        r"/data/a\b\'c",
+        "/data/\\",
+    ],
+)
+def test_paths_are_taken_as_they_are(path: str) -> None:
     config = composed(f"points={path}", f"output={path}").config
     assert (config.points, config.output) == (path, path)
 
@@ -223,6 +241,11 @@ def test_points_of_a_grid_from_the_command_line() -> None:
         (["points=a.csv", "host=low"], "host: given beside points"),
         (["points=a.csv", "grid.cpus=[8]"], "grid.cpus: given beside points"),
         (["host=low", "grid.host=[high]"], "host: given, but grid small names its own"),
+        (["+grid=smoke", "workload.unmap_burst=8"], "given, but grid smoke names its own; use grid.unmap_burst=[...]"),
+        (["+grid=smoke", "workload.unmap_burst=8", "workload.hz=100"], "workload.unmap_burst: given, but grid smoke"),
+        (["+grid=smoke", "host.rb_visit_ns=80", "grid.rb_visit_ns=12"], "host.rb_visit_ns: given, but grid smoke"),
+        (["+grid=smoke", "workload.unmap_rate_per_s=9"], "names its own; use grid.burst_period_us=[...]"),
+        (["+grid=incidents", "workload.cpus=8"], "workload.cpus: given, but grid incidents names its own in each of"),
         (["points="], "points: an empty text was given"),
         (["+foo.bar=1"], "foo: unknown key; known are grid,"),
         (["++exectuor=inline"], "exectuor: unknown key; did you mean executor?"),

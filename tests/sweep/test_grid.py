@@ -86,14 +86,17 @@ def test_the_rate_stands_for_the_period_and_puts_out_a_lower_one() -> None:
 def test_points_times_axes() -> None:
     points = [
         {**LOAD, "name": "a", "policy": ["array", "list"], "reported": "22 s", "assumed": None},
-        {"cpus": 4, "host": "slow", "workload": "nic", "name": "b"},
+        {"cpus": 4, "host": "slow", "workload": "nic", "name": "b", "sources": ["a bug", "a mail"]},
     ]
     rows = table(points=points, seed=[1, 2])
     assert rows["id"].tolist() == ["a:array:1", "a:array:2", "a:list:1", "a:list:2", "b:1", "b:2"]
     assert rows["policy"].tolist() == ["array"] * 2 + ["list"] * 2 + ["array"] * 2
     assert rows["rb_visit_ns"].tolist() == [12] * 4 + [100] * 2
     assert rows["in_flight"].tolist() == [16] * 4 + [512] * 2
-    assert notes(GridConfig(points=points)) == [{"point": "a", "reported": "22 s"}]
+    assert notes(GridConfig(points=points)) == [
+        {"point": "a", "reported": "22 s"},
+        {"point": "b", "sources": ["a bug", "a mail"]},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +115,7 @@ def test_points_times_axes() -> None:
         (LOAD | {"points": [{"cpus": 4}]}, "grid.cpus: an axis, and given by grid.points too"),
         ({"points": [LOAD | {"cpsu": 4}]}, "grid.points, point 1: cpsu is unknown"),
         ({"points": [LOAD, LOAD | {"cpus": 0}]}, "grid.points, point 2: cpus: 0 was given"),
+        ({"points": [LOAD | {"name": ["a", "b"]}]}, "grid.points, point 1: name: ['a', 'b'] was given; allowed is one"),
         ({"points": [LOAD | {"name": "a"}] * 2}, "id: 'a' was given in rows 1 and 2"),
     ],
 )

@@ -24,6 +24,16 @@ def test_below_the_current_folder_by_name_and_time(tmp_path: Path, monkeypatch: 
     assert output.folder_of("s3://bucket/out", "mine") == "s3://bucket/out"
 
 
+def test_commands_that_begin_in_one_second_do_not_share_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though none of them has made its folder yet."""
+    monkeypatch.chdir(tmp_path)
+    names = [output.folder_of(None, "mine") for _ in range(100)]
+    assert names == sorted({*names})
+    assert not [*tmp_path.iterdir()]
+
+
 def test_where_the_store_is() -> None:
     assert output.store_of(None, "/anywhere") == "results/store"
     assert output.store_of("kept", "/anywhere") == "kept"
@@ -55,6 +65,16 @@ def test_whose_folder_it_is(tmp_path: Path) -> None:
             (tmp_path / output.MANIFEST).rename(tmp_path / "mine.txt")
         with pytest.raises(ScenarioError, match=f"something else than this sweep: {why}"):
             output.refuse_foreign(folder, "key")
+
+
+def test_a_folder_that_may_be_written_but_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.listdir", denied)  # root may read anything
+    with pytest.raises(ScenarioError) as refusal:
+        output.refuse_foreign(LocalStorage.at(str(tmp_path)), "key")
+    assert str(refusal.value) == f"output: {tmp_path} cannot be read (Permission denied)"
 
 
 def test_what_a_killed_start_leaves_is_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from sweep.point import run_point
 from sweep.run import plan_of, run
 from sweep.store.keys import scenario_keys, to_hex
 from tests.sweep import standin
+from tests.sweep.frames import damaged
 from workers.schema import Columns, ScenarioError
 
 SMOKE = "+grid=smoke"
@@ -74,6 +76,14 @@ def test_of_a_points_file_by_an_id_that_no_file_may_have() -> None:
     assert pl.read_parquet(table)["iova_nodes"][0] == 9
 
 
+def test_no_id_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na \x1b[31m,8,4,1000,16\n")
+    assert pointed("points=p.csv", "point=a \x1b[31m", "output=out") == 0
+    said = capsys.readouterr().out
+    assert "a \ufffd[31m\n" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.parametrize("by", [0, 1])
 def test_of_a_results_folder(by: int, capsys: pytest.CaptureFixture[str]) -> None:
     swept("output=out", "grid.cpus=[16,64,128]")
@@ -109,6 +119,31 @@ def test_a_table_that_lacks_what_every_version_wrote(column: str) -> None:
     table.drop(column).write_parquet("out/results.parquet")
     with pytest.raises(ScenarioError, match=rf"/out was given; it cannot be read as results \(.* no column {column}\)"):
         pointed(f"point={table['id'][0]}", "output=out")
+
+
+@pytest.mark.parametrize("damage", [damaged, lambda table: table[: len(table) // 2]])
+@pytest.mark.parametrize("more", [(), (SMOKE,)])
+def test_a_damaged_table_is_no_lack_of_one(damage: Any, more: tuple[str, ...]) -> None:
+    """The folder is a sweep's all the same, and none to write another scenario's series into."""
+    swept("output=out")
+    table = Path("out/results.parquet")
+    name = pl.read_parquet(table)["id"][0]
+    table.write_bytes(damage(table.read_bytes()))
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(ScenarioError, match=r"output: .*/out was given; it cannot be read as results \("):
+        pointed(*more, f"point={name}", "output=out")
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_table_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept("output=out")
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("sweep.point.pl.scan_parquet", denied)
+    with pytest.raises(ScenarioError, match=r"output: .*/out was given; it cannot be read as results \(.*denied"):
+        pointed(SMOKE, "point=x", "output=out")
 
 
 def test_a_cell_that_was_implied(capsys: pytest.CaptureFixture[str]) -> None:

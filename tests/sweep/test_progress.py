@@ -60,9 +60,9 @@ def test_found_so_far_and_what_needed_no_run() -> None:
     told = "70/100 scenarios, 40% of the work, 15 s left, 50 re-used, 5 of the others lock up, 1 failed\n"
     assert stream.getvalue() == told
     progress.add(30, lockups=2, estimated_s=6.0, took_s=12.0)
-    progress.found(22)
+    progress.found(22, 4)
     progress.close()
-    assert stream.getvalue() == f"{told}100 of 100 scenarios in 10 s, 50 re-used, 22 lock up, 1 failed\n"
+    assert stream.getvalue() == f"{told}100 of 100 scenarios in 10 s, 50 re-used, 22 lock up, 4 failed\n"
 
 
 def test_the_time_left_follows_the_work_not_the_scenarios() -> None:

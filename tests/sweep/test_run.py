@@ -250,6 +250,8 @@ def test_a_failure_is_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert written["failed"] == 1
     assert written["first_failed"] == [{"row": 1, "id": "raise", "error": "ValueError: no such machine"}]
     assert sweep_with(never, *argv) == 1  # what the model raised is never run again
+    assert read(str(folder))["failed"] == 1
+    assert "3 re-used, 1 failed\n" in capsys.readouterr().err
 
 
 def test_no_id_commands_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,6 +265,25 @@ def test_all_points_failed(tmp_path: Path) -> None:
     argv = (points(tmp_path / "p.csv", "raise"), f"output={tmp_path / 'out'}", "executor=inline")
     assert sweep_with(standin.simulate, *argv) == 1
     assert table(tmp_path / "out")["status"].to_list() == ["failed"]
+
+
+def test_where_all_fail_nothing_of_an_earlier_run_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As where the same sweep has another store, and no memory."""
+
+    def failing(scenarios: Columns) -> Columns:
+        raise MemoryError
+
+    argv = ("+grid=smoke", "executor=inline", "output=out", "report=true")
+    assert sweep_with(standin.simulate, *argv, "store=a") == 0
+    before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert sweep_with(failing, *argv, "store=b") == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("12 scenarios (12 without a verdict);")
+    assert said.out.endswith("report: out/report.html\n")
+    after = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    assert {path.name for path in after} == {*FILES} - {"figures"}
+    assert not [path for path, data in after.items() if before.get(path) == data]
 
 
 def test_what_the_manifest_says(tmp_path: Path) -> None:

@@ -180,6 +180,21 @@ def test_no_status_is_one_sentence(content: str | None, tmp_path: Path, capsys: 
     assert told.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("s3://UPPER", "allowed is s3://BUCKET/PREFIX of letters"),
+        ("ftp://x", "allowed are the path of a folder and s3://BUCKET/PREFIX"),
+        ("", "an empty text was given"),
+    ],
+)
+def test_a_bad_url_says_why(url: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([url]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("sweep.status: DIR: ")
+    assert why in told
+
+
 def test_no_folder_and_no_argument(tmp_path: Path) -> None:
     for argv, what in (
         ([str(tmp_path / "none")], "No such file or directory"),

@@ -93,7 +93,8 @@ def test_bad_tables_are_refused_by_name(change, says):
 def test_seeds_are_read_to_the_last_digit(tmp_path, seed):
     rows = [ROW | {"seed": str(seed)}, ROW | {"seed": None}]
     pl.DataFrame(rows).with_columns(pl.col("seed").cast(pl.UInt64)).write_parquet(tmp_path / "p.parquet")
-    for table in (read_points(csv(tmp_path / "p.csv", rows)), read_points(tmp_path / "p.parquet")):
+    pl.DataFrame(rows).with_columns(pl.col("seed", "cpus").cast(pl.Int128)).write_parquet(tmp_path / "q.parquet")
+    for table in map(read_points, (csv(tmp_path / "p.csv", rows), tmp_path / "p.parquet", tmp_path / "q.parquet")):
         assert table["seed"].tolist() == [seed, 0]
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from sweep.aggregate import highest, lowest
 from sweep.config import RATE
 from sweep.report.answers.callbacks import rearm_ms
-from sweep.report.answers.paired import Paired
+from sweep.report.answers.paired import Paired, most_added
 from sweep.report.answers.words import count, listed, mib, pages, seconds, share, too_short
 from workers.schema import RCACHE_MAX_PAGES, parse_iova_pages
 
@@ -156,18 +156,14 @@ def undecided(loads: pl.DataFrame) -> list[str]:
 
 def price(paired: Paired, loads: pl.DataFrame, before: str, after: str) -> list[str]:
     """What the second policy adds at the peak."""
-    found = paired.added.filter(before=before, after=after)
-    if found.is_empty() or found["most_bytes"].item() is None:
+    added = most_added(paired, before, after)
+    if added is None:
         return []
-    at = paired.loads.filter(before=before, after=after, added_bytes=found["most_bytes"].item()).sort(
-        "cpus", "iova_pages"
-    )
-    cpus, size = at.select("cpus", "iova_pages").row(0)
     space = [highest(loads.filter(policy=p)["iova_space_cached_peak_bytes"]) or 0 for p in (before, after)]
     reclaim = highest(loads.filter(policy=after)["depot_reclaim_s"]) or 0
     trimmed = f" The fullest depot takes {seconds(reclaim)} to trim." if 0 < reclaim < float("inf") else ""
     return [
-        f"The price: {after} adds {mib(found['median_bytes'].item())} MiB of peak memory at the median and"
-        f" {mib(found['most_bytes'].item())} MiB at most ({cpus} CPUs, IOVAs of {pages(size)}); cached IOVAs hold up to"
-        f" {space[0] / 2**30:.3g} GiB of address space before, {space[1] / 2**30:.3g} GiB after.{trimmed}"
+        f"The price: {after} adds {mib(added.median_bytes)} MiB of peak memory at the median and"
+        f" {mib(added.most_bytes)} MiB at most ({added.cpus} CPUs, IOVAs of {pages(added.iova_pages)}); cached IOVAs"
+        f" hold up to {space[0] / 2**30:.3g} GiB of address space before, {space[1] / 2**30:.3g} GiB after.{trimmed}"
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -24,6 +25,25 @@ class Paired:
 
     loads: pl.DataFrame
     added: pl.DataFrame
+
+
+class MostAdded(NamedTuple):
+    """What the second policy adds to the peak memory of a scenario: at the median, at most, and on which load that."""
+
+    median_bytes: int
+    most_bytes: int
+    cpus: int
+    iova_pages: str
+
+
+def most_added(paired: Paired, before: str, after: str) -> MostAdded | None:
+    """Of loads that grow alike that of the fewest CPUs; None where no scenario was run on both sides."""
+    found = paired.added.filter(before=before, after=after).drop_nulls("most_bytes")
+    if found.is_empty():
+        return None
+    median, most = found.select("median_bytes", "most_bytes").row(0)
+    at = paired.loads.filter(before=before, after=after, added_bytes=most).sort("cpus", "iova_pages")
+    return MostAdded(median, most, *at.select("cpus", "iova_pages").row(0))
 
 
 def paired_of(table: pl.LazyFrame) -> Paired:

@@ -10,6 +10,7 @@ import polars as pl
 from sweep.aggregate import highest
 from sweep.document import Figure
 from sweep.report.answers.cells import class_cells, verdict_cells
+from sweep.report.answers.paired import most_added
 from sweep.report.answers.words import mib, pages, seconds
 from sweep.report.figures.maps import alt_text, lattice_of, rows_of, spread
 from sweep.report.figures.panels import Column, Lattice, Panel, small_multiples
@@ -102,12 +103,10 @@ def _column(
 
 def _added_title(view: View) -> str:
     before, after = view.shown
-    found = view.paired.added.filter(before=before, after=after)
-    if found.is_empty() or found["most_bytes"].item() is None:
+    added = most_added(view.paired, before, after)
+    if added is None:
         return f"No scenario was run under both {before} and {after}: nothing to say of the price"
-    at = view.paired.loads.filter(before=before, after=after, added_bytes=found["most_bytes"].item())
-    cpus, size = at.sort("cpus", "iova_pages").select("cpus", "iova_pages").row(0)
     return (
-        f"{after} adds {mib(found['median_bytes'].item())} MiB of peak memory at the median,"
-        f" {mib(found['most_bytes'].item())} MiB at most ({cpus} CPUs, IOVAs of {pages(size)})"
+        f"{after} adds {mib(added.median_bytes)} MiB of peak memory at the median,"
+        f" {mib(added.most_bytes)} MiB at most ({added.cpus} CPUs, IOVAs of {pages(added.iova_pages)})"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,9 @@ def to_svg(name: str, draw: Callable[[], Figure]) -> str:
     are to a hundredth of a point.
     """
     drawn = io.BytesIO()
-    with matplotlib.rc_context(SETTINGS | {"svg.hashsalt": name}):
+    with matplotlib.rc_context(SETTINGS | {"svg.hashsalt": name}), warnings.catch_warnings():
+        # what its font lacks matplotlib cannot measure, but texts stay texts, and a reader's fonts may have it
+        warnings.filterwarnings("ignore", "Glyph .* missing|Matplotlib currently does not support")
         draw().savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", drawn.getvalue().decode(), flags=re.DOTALL)
     used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", svg))

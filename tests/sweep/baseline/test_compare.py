@@ -140,6 +140,15 @@ def test_lines_that_came_and_went_are_said_by_name() -> None:
     assert headline(found) == "baseline ci: 1 line is new; 2 lines are gone"
 
 
+def test_a_cost_that_one_side_varies_tells_its_lines_apart() -> None:
+    one, several = baseline(cell(3000)), baseline(cell(3000, map_ns=200.0), cell(3000, map_ns=300.0))
+    plain = ("list, 16 pages, 128 CPUs",)
+    apart = ("list, 16 pages, 128 CPUs, map_ns 200.0", "list, 16 pages, 128 CPUs, map_ns 300.0")
+    for was, now, removed, added in ((one, several, plain, apart), (several, one, apart, plain)):
+        found = compare(was, now)
+        assert (found.removed, found.added) == (removed, added)
+
+
 def test_what_else_differs_moves_nothing() -> None:
     was = baseline(cell(3000), costs={"map_ns": 250.0}, policies={"list": {"trim_period_ms": 100}, "gone": {}})
     now = baseline(

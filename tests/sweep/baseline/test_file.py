@@ -98,6 +98,12 @@ def test_damage_in_words(old: str, new: str, told: str, tmp_path: Path) -> None:
         read(tmp_path / "ci.json")
 
 
+def test_nothing_but_brackets(tmp_path: Path) -> None:
+    (tmp_path / "ci.json").write_text("[" * 100_000)
+    with pytest.raises(ScenarioError, match=r"is none that baseline=update writes \(it is nested too deeply\)"):
+        read(tmp_path / "ci.json")
+
+
 def test_bytes_that_are_no_text_and_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "ci.json"
     path.write_bytes(b"\xff\xfe")

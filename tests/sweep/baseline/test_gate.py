@@ -73,6 +73,16 @@ def test_update_then_check(capsys: pytest.CaptureFixture[str], here: Path) -> No
     assert sweep_with(_calm(slower), "e", "baseline=check") == 0
 
 
+def test_what_to_do_if_it_is_meant_is_an_update_however_the_check_was_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calm = _calm(standin.simulate)
+    assert sweep_with(calm, "a", "baseline=update") == 0
+    assert sweep_with(_calm(slower), "b", "++baseline=check") == 3
+    said = capsys.readouterr().out
+    assert said.rpartition("if it is meant: ")[2].partition("\n")[0].endswith(" baseline=update")
+
+
 @pytest.mark.parametrize("argv", [["baseline=update"], []])
 def test_nothing_of_an_earlier_check_is_left(argv: list[str], here: Path) -> None:
     assert sweep_with(standin.simulate, "a", "baseline=update") == 0

@@ -12,7 +12,7 @@ from sweep.command import exit_code
 from sweep.document import Document
 from sweep.report.__main__ import main
 from sweep.storage.local import LocalStorage
-from tests.sweep.frames import boundary_frame, frame, result_row
+from tests.sweep.frames import boundary_frame, damaged, frame, result_row
 from tests.sweep.report.manifests import manifest
 
 
@@ -111,18 +111,31 @@ def test_a_bad_folder_is_one_sentence(
     assert contents(tmp_path) == before
 
 
+def test_damaged_rows_are_one_sentence(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The end of the table, which says what is in it, is whole."""
+    (tmp_path / "manifest.json").write_bytes((results / "manifest.json").read_bytes())
+    (tmp_path / "results.parquet").write_bytes(damaged((results / "results.parquet").read_bytes()))
+    before = contents(tmp_path)
+    assert exit_code("sweep.report", main, [str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"sweep.report: DIR: {tmp_path} was given; it cannot be read as results (")
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize("url", ["", "ftp://x", "s3://UPPER"])
 def test_a_bad_url_is_one_sentence(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("sweep.report", main, [url]) == 2
     assert capsys.readouterr().err.startswith("sweep.report: DIR: ")
 
 
-@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--out"]])
+@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--out"], ["--bogus", "a"]])
 def test_bad_arguments_are_one_sentence(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("sweep.report", main, argv) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("sweep.report: ")
-    assert told.count("\n") == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("sweep.report: ")
+    assert told.err.count("\n") == 1
 
 
 @pytest.mark.usefixtures("short")
@@ -143,12 +156,3 @@ def test_whatever_a_sweep_may_hold_it_is_written(tmp_path: Path, kind: str) -> N
     tables[kind].write_parquet(tmp_path / "results.parquet")
     (tmp_path / "manifest.json").write_text(json.dumps(manifest()))
     assert main([str(tmp_path)]) == 0
-
-
-@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--bogus", "a"]])
-def test_arguments_that_cannot_be_are_one_sentence(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code("sweep.report", main, argv) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("sweep.report: ")
-    assert said.err.count("\n") == 1

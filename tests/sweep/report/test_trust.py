@@ -92,16 +92,22 @@ def test_the_audit_of_a_refinement() -> None:
     assert "refinement" not in said(rows("run"))
 
 
+def seeded(*seeds: int) -> pl.DataFrame:
+    return frame(*[result_row({"seed": seed}) for seed in seeds])
+
+
 def test_seeds_are_named() -> None:
+    """And counted in the table: the manifest names a thousand at most."""
     assert "One seed, 0:" in said(rows("run"))
-    assert "Seeds: 3, 5 and 7." in said(rows("run"), seeds=[3, 5, 7])
-    assert "Seeds: 40 of them." in said(rows("run"), seeds=list(range(40)))
+    assert "Seeds: 3, 5 and 7." in said(seeded(7, 3, 5, 3))
+    assert "Seeds: 40 of them." in said(seeded(*range(40)))
+    assert "Seeds: 1,001 of them." in said(seeded(*range(1001)), seeds=list(range(1000)))
 
 
 def test_chance_shows_where_only_the_seed_differs() -> None:
     verdicts = {(8, 1): "ok", (8, 2): "ok", (16, 1): "ok", (16, 2): "chained", (32, 1): "ok"}
     table = frame(*[result_row({"cpus": cpus, "seed": seed}, verdict=v) for (cpus, seed), v in verdicts.items()])
-    assert "Of 2 scenarios run with more than one of them, 1 (50%) came to another verdict" in said(table, seeds=[1, 2])
+    assert "Of 2 scenarios run with more than one of them, 1 (50%) came to another verdict" in said(table)
 
 
 def test_cost_as_predicted_and_as_it_came() -> None:

@@ -122,6 +122,7 @@ def test_a_run_that_fails_replaces_nothing() -> None:
         ([], "the following arguments are required: HOST|FLEET"),
         (["nobody"], "'nobody' was given; allowed are a fleet file and the hosts amd_milan"),
         (["typical", "--cpus", "0"], "cpus: '0' was given; allowed is a whole number"),
+        (["typical", "--iova-pages", ",".join(map(str, range(1, 66)))], "65 sizes were given for typical; allowed"),
         (["typical", "--workload", "none"], "workload: 'none' was given"),
         (["typical", "--row", "a"], "--row: 'a' was given beside a host"),
         (["fleet.csv", "--row", "c"], "--row: 'c' was given; fleet.csv has a, b"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
@@ -105,6 +106,13 @@ def texts(svg: str) -> list[str]:
 )
 def test_strings_are_text_whatever_they_hold(text: str) -> None:
     assert shown(text) in texts(to_svg("f", lambda: draw(shown(text))))
+
+
+@pytest.mark.parametrize("text", ["東京", "हिन्दी", "القاهرة"])
+def test_what_its_font_lacks_is_nobody_s_trouble(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert text in texts(to_svg("f", lambda: draw(text)))
 
 
 def test_a_string_is_short_and_printable() -> None:
