@@ -127,7 +127,6 @@ def test_a_run_that_fails_replaces_nothing() -> None:
         (["typical", "--row", "a"], "--row: 'a' was given beside a host"),
         (["fleet.csv", "--row", "c"], "--row: 'c' was given; fleet.csv has a, b"),
         (["fleet.csv", "--in-flight", "9"], "--in-flight: given beside a fleet file"),
-        (["typical", "--iova-pages", ",".join(map(str, range(1, 66)))], "iova_pages: 65 sizes were given; fio"),
         (["typical", "--kernel", "6.1"], "unrecognized arguments: --kernel 6.1"),
     ],
 )
