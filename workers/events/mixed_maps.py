@@ -19,8 +19,8 @@ class MixedMaps(Maps):
         return self.burst_size, now
 
     def burst(self, cpu: int, now: float, left: int) -> Steps:
-        """Maps ``left`` for the CPU that will unmap them; the clock. One loop, with what ``Maps`` does for a miss written
-        out: calls made it a fifth slower."""
+        """Maps ``left`` for the CPU that will unmap them; the clock. One loop, with what ``Maps`` does for a miss
+        written out: calls made it a fifth slower."""
         domain, queue, clocks, counted = self.domain, self.queue, self.clocks, self.counted
         rcache_of, rcaches, locked_tree = domain.rcache_of, domain.rcaches, domain.locked_tree
         heap, usable_below, low_first = clocks.heap, rcaches.usable_below, self.low_first
