@@ -48,16 +48,12 @@ class LockedTree:
             counted.irqs_off_max_ns = done - asked
         return done
 
-    def refuses(self, size_class: int) -> bool:
-        """Whether a first attempt is refused without a search."""
-        return self.tree.sizes[size_class] >= self.tree.max32_alloc_size
-
     def search(self, cpu: int, asked: float, size_class: int, below_4g: bool) -> tuple[int | None, float]:
         """alloc_iova() of a CPU that asks for the lock now: the IOVA or None, and its clock."""
         tree, counted = self.tree, self.counted
         if counted.nodes >= counted.nodes_peak:
             counted.nodes_peak = counted.nodes + 1
-        if below_4g and self.refuses(size_class):
+        if below_4g and tree.refuses(size_class):
             return None, self._hold(cpu, asked, 0.0) + self.iova_slab_ns
         iova, took_ns = tree.allocate(size_class, below_4g)
         now = self._hold(cpu, asked, took_ns)

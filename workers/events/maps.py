@@ -125,7 +125,7 @@ class Maps:
         """Maps those of ``left`` but the last whose first attempts, from ``asked`` on, are sure to be refused and whose
         second ones a poisoned ``loaded`` serves; how many are left, and when the next one asks for the lock."""
         target = self.in_flight[cpu]
-        if not self.domain.locked_tree.refuses(0) or self.queue.timer_cpu == cpu:  # a due timer would come first
+        if not self.domain.locked_tree.tree.refuses(0) or self.queue.timer_cpu == cpu:  # a due timer would come first
             return left, asked
         row = min(left, self.most_in_flight - len(target), len(loaded))
         if row < SHORTEST_ROW:

@@ -53,7 +53,7 @@ class Line:
         first_ns = waiting[0][0]
         if first_ns > now:
             return  # another entry of the heap came first, and this one with it
-        if not self.locked_tree.refuses(0):
+        if not self.locked_tree.tree.refuses(0):
             while waiting[0][0] < inf:
                 self._leave(*heappop(waiting))
             return

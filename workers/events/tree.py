@@ -51,6 +51,10 @@ class Tree:
         """Mean cost of finding a node by its pfn."""
         return self.visit_ns * max(log2(self.counted.nodes + 1.0) - 1.0, 1.0)
 
+    def refuses(self, size_class: int) -> bool:
+        """Whether a first attempt is refused without a search."""
+        return self.sizes[size_class] >= self.max32_alloc_size
+
     def allocate(self, size_class: int, below_4g: bool) -> tuple[int | None, float]:
         """The highest aligned gap from the cached node down: the IOVA (None: none), and the time.
 
@@ -102,7 +106,7 @@ class Tree:
 
     def _from_hole(self, size_class: int) -> int | None:
         """A first attempt of the fill."""
-        return None if self.sizes[size_class] >= self.max32_alloc_size else self.allocate(size_class, True)[0]
+        return None if self.refuses(size_class) else self.allocate(size_class, True)[0]
 
     def _extend(self, size_classes: bytearray, below_4g: bool) -> Iovas:
         """Maps the first of them, those for which there is room below the lowest of a side."""
@@ -117,6 +121,7 @@ class Tree:
                 self.cached = self.newest = iovas[-1]
         self.counted.nodes += len(iovas)
         return iovas
+
     def remove(self, iova: int) -> None:
         """Takes ``iova`` out; the cached ones move up past it, and the search below 4 GiB is open again."""
         if iova < HIGH:
