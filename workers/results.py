@@ -85,12 +85,14 @@ def softirq_columns(
     """The columns of callbacks and stays of one row followed event by event.
 
     ``callbacks_ns``: durations of the finished callbacks; percentiles are sorted[floor(q n)]. ``callback_ns`` and
-    ``stay_ns``: how long the callback and the stay that go on at the horizon have lasted, 0 without one.
+    ``stay_ns``: how long the callback and the stay that go on at the horizon have lasted, 0 without one, and below 0
+    for a stay that begins beyond it: a CPU may be ahead of the others.
     """
     ordered, count = sorted(callbacks_ns), len(callbacks_ns)
+    unfinished_ns = max(stay_ns, 0.0)
     return {
-        "softirq_residency_max_ms": max(stay_max_ns, stay_ns) / 1e6,
-        "unfinished_stay_ms": stay_ns / 1e6,
+        "softirq_residency_max_ms": max(stay_max_ns, unfinished_ns) / 1e6,
+        "unfinished_stay_ms": unfinished_ns / 1e6,
         "callback_count": count,
         "callback_mean_ms": sum(callbacks_ns) / count / 1e6 if count else 0.0,
         "callback_p50_ms": ordered[count // 2] / 1e6 if count else 0.0,

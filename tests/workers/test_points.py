@@ -53,7 +53,7 @@ def test_absent_ids_are_a_hash_of_the_content(tmp_path):
     short = complete_columns({name: [value] for name, value in ROW.items()})["id"][0]
     spelled_out = complete_columns({name: [value] for name, value in (ROW | {"hz": 250, "active_cpus": 8}).items()})
     other = complete_columns({name: [value] for name, value in (ROW | {"seed": 1}).items()})["id"][0]
-    assert len(short) == 12
+    assert len(short) == 16
     assert set(short) <= set("0123456789abcdef")
     assert spelled_out["id"][0] == short != other
     mixed = complete_columns({name: [value, value] for name, value in ROW.items()} | {"id": ["x", ""]})
@@ -139,6 +139,13 @@ def test_equal_rows_without_ids_are_said_to_be_equal(tmp_path):
         read_points(csv(tmp_path / "q.csv", [ROW, ROW | {"seed": "1"}, ROW | {"hz": "250"}]))
     told_apart = csv(tmp_path / "r.csv", [ROW | {"id": "a"}, ROW | {"id": "b"}, ROW | {"id": None}])
     assert read_points(told_apart)["id"].tolist()[:2] == ["a", "b"]
+
+
+def test_ids_differ_where_48_bits_of_them_do_not(tmp_path):
+    row = {"cpus": 8, "unmap_burst": 64, "burst_period_us": 12345.678, "in_flight": 128}
+    ids = read_points(csv(tmp_path / "p.csv", [row | {"seed": str(seed)} for seed in (21292315, 26931719)]))["id"]
+    assert ids[0] != ids[1]
+    assert ids[0][:12] == ids[1][:12]
 
 
 @pytest.mark.parametrize(
