@@ -63,9 +63,8 @@ def checked(scenarios: Columns) -> np.ndarray:
         return (scenarios["cpus"] <= cpus) & (rate_per_s <= per_s)
 
     inside &= _depot_compared(scenarios)
-    from_the_start, affordable = delicate.from_the_start(scenarios), delicate.affordable(scenarios)
-    followed = from_the_start & affordable
-    return inside & np.where(followed, within(*FOLLOWED), within(*IN_SLICES) & ~from_the_start)
+    in_slices = within(*IN_SLICES) & ~delicate.from_the_start(scenarios)
+    return inside & np.where(delicate.followed(scenarios), within(*FOLLOWED), in_slices)
 
 
 def _depot_compared(scenarios: Columns) -> np.ndarray:

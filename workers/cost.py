@@ -52,6 +52,9 @@ CALM = 0.5
 LOOKS = 2.0
 """Times its earliest moment: when such a load is taken to leave. Some do at once, some never."""
 
+DEVIATIONS = 3.0
+"""Standard deviations from the mean of the largest among the callbacks of a run."""
+
 CACHED_A_CPU = 190.0
 """IOVAs in a CPU's magazines."""
 
@@ -73,6 +76,8 @@ class Load(NamedTuple):
     """The longest callback, if nobody takes from the depot meanwhile."""
     depot: np.ndarray
     """Magazines that it fills."""
+    depot_most: np.ndarray
+    """The most that one fills: CPUs whose bursts come between two callbacks as often as that can be, by chance."""
     low_pages: np.ndarray
     """Address space below 4 GiB that IOVAs need which are mapped, queued or cached."""
 
@@ -177,4 +182,7 @@ def expected_load(scenarios: Columns) -> Load:
     depot = drained / s["magazine_pfns"]
     at_most = DEPOT_OF_FULL_RINGS[0] + DEPOT_OF_FULL_RINGS[1] * active
     depot = np.where(fills_up, np.minimum(depot, at_most), depot)
-    return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns, depot, low_pages)
+    more_often = np.mod(between_ns / pace_ns, 1.0)  # of a CPU, to have one burst more than others in that time
+    spread = np.where(fills_up | s["strict"], 0.0, np.sqrt(active * more_often * (1 - more_often)))
+    depot_most = depot + DEVIATIONS * spread * burst * (1 - oversize) / s["magazine_pfns"]
+    return Load(bursts, unmaps, requests, overflow, refused, held_ns / 1e9, stay_ns, depot, depot_most, low_pages)

@@ -1,6 +1,6 @@
 """Which scenarios are settled event by event (workers.events), as slices (workers.step) are too coarse for them.
 
-Slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
+What costs little is followed anyway, as that leaves nothing out. Else slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
 get it decides: oversize IOVAs go to the tree one by one, bursts that begin together queue up for it, and a callback
 near the re-arm period chains or does not. Nor are they right where a CPU has several bursts within one, or where an
 array fills up or a list is trimmed now and then: whether a magazine comes before the room for it, or is there when the
@@ -23,6 +23,9 @@ NEAR_CHAIN = 0.4
 
 MOST_SECONDS = 45.0
 """Cost of a virtual second above which a scenario stays with the slices, if they cost less."""
+
+LONE = 10.0
+"""What a lane costs alone in slices, of what it costs in a batch of a hundred, which share numpy's cost per call."""
 
 NEAR_FORESEEN = 0.25
 """The same of the callback that is foreseen: of the truth file's random rows of rcache sizes it finds 77 of the 79 that
@@ -63,9 +66,15 @@ def from_the_start(scenarios: Columns) -> np.ndarray:
     load = cost.expected_load(scenarios)
     long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
     full = load.depot >= MAY_FILL_UP * policy.capacity(scenarios)
-    trimmed = policy.trims(scenarios) & (load.depot >= pace.NEARLY * scenarios["trim_threshold"])
+    trimmed = policy.trims(scenarios) & (load.depot_most >= pace.NEARLY * scenarios["trim_threshold"])
     bypass = some_bypass(scenarios["iova_pages"])
     return bypass | (scenarios["phase"] == "aligned") | close | long | full | trimmed | (load.busy >= BUSY)
+
+
+def cheap(scenarios: Columns) -> np.ndarray:
+    """Whether following each scenario (rows,) costs no more than it would in slices, alone; ``scenarios``: with depot
+    columns."""
+    return cost.seconds(scenarios) <= LONE * cost.seconds_in_slices(scenarios)
 
 
 def found(s: State, p: Params) -> np.ndarray:
@@ -75,7 +84,7 @@ def found(s: State, p: Params) -> np.ndarray:
 
 def followed(scenarios: Columns) -> np.ndarray:
     """Scenarios (rows,) that are settled event by event from the start; ``scenarios``: with depot columns."""
-    return from_the_start(scenarios) & affordable(scenarios)
+    return (from_the_start(scenarios) | cheap(scenarios)) & affordable(scenarios)
 
 
 def expected_seconds(scenarios: Columns) -> np.ndarray:

@@ -27,6 +27,9 @@ LIFETIMES = 32
 """Of an IOVA that bypasses the rcache, after which the holes it leaves in the address space may be as they will be: up
 to then searches grow longer."""
 
+EXACT = 1e-9
+"""Share of a period of bursts up to which it is a whole number of ticks."""
+
 MOST_DOUBLINGS = 4
 """Of the time seen, up to the horizon."""
 
@@ -52,6 +55,13 @@ SAME = {"ops": 0.02, "drained_by_timer": 0.05}
 SAME_IN_TREE = {"held_ns": 0.05, "erases": 0.2, "walk_steps": 0.2}
 """Relative difference of rates that are the same. What happens in the tree may also become less, where nothing is freed
 there."""
+
+FREED_TOGETHER = 128
+"""IOVAs that are freed to the tree one after the other: a magazine."""
+
+BY_CHANCE = 0.4
+"""Share by which what is freed up to the horizon may be off by chance, if magazines came as such: they come more
+evenly."""
 
 HARDLY_ANY = 1e-3
 """Of an operation: frees to the tree, steps there or drained IOVAs that make no difference."""
@@ -98,6 +108,8 @@ class Limits(NamedTuple):
     """For which there is room below 4 GiB, inf where IOVAs need not lie there."""
     frees_to_tree: Any
     """Whether many freed IOVAs may reach the tree at once: where a depot overflows, or some bypass the rcache."""
+    lifetime_ns: Any
+    """Of an IOVA in flight."""
 
 
 def limits(scenarios: Columns) -> Limits:
@@ -107,6 +119,7 @@ def limits(scenarios: Columns) -> Limits:
     bypass = some_bypass(scenarios["iova_pages"])
     lifetime_ns = scenarios["in_flight"] / scenarios["unmap_burst"] * period_ns
     settled_ns = np.maximum(CALLBACKS * np.maximum(rearm_ns, period_ns), np.where(bypass, LIFETIMES * lifetime_ns, 0.0))
+    settled_ns = np.maximum(settled_ns, beat_ns(period_ns, 1e9 / scenarios["hz"]))
     # one CPU alone is no random sequence: its bursts beat against the ticks for as long as it runs
     settled_ns = np.where(scenarios["active_cpus"] == 1, np.inf, settled_ns)
     return Limits(
@@ -116,7 +129,15 @@ def limits(scenarios: Columns) -> Limits:
         magazines=np.where(trims(scenarios), scenarios["trim_threshold"], holds),
         nodes=np.where(scenarios["dma32_first"], PFNS_BELOW_4G / mean_slot_pages(scenarios["iova_pages"]), np.inf),
         frees_to_tree=np.isfinite(holds) | bypass,
+        lifetime_ns=lifetime_ns,
     )
+
+
+def beat_ns(period_ns: Any, tick_ns: Any) -> Any:
+    """After which bursts come at the same moments between ticks again; 0 where they always do."""
+    ahead_ns = np.abs(period_ns - tick_ns * np.rint(period_ns / tick_ns))
+    same = ahead_ns <= EXACT * period_ns
+    return np.where(same, 0.0, period_ns * tick_ns / np.where(same, 1.0, ahead_ns))
 
 
 def keeps(quarter: Seen, half: Seen, now: Seen, limits: Limits, stay_max_ns: Any) -> Any:
@@ -128,6 +149,8 @@ def keeps(quarter: Seen, half: Seen, now: Seen, limits: Limits, stay_max_ns: Any
         & (stay_max_ns < STAY_SHARE * limits.rearm_ns)
         & (ahead * np.abs(grown) <= FEW * now.nodes_peak)
         & _far_from_change(quarter, half, now, limits, ahead)
+        & _turned_over(quarter, now, limits)
+        & _known_rate(quarter, half, now, limits)
         & _same_callbacks(quarter, half, now)
         & _same_rates(quarter, half, now)
     )
@@ -142,6 +165,19 @@ def _far_from_change(quarter: Seen, half: Seen, now: Seen, limits: Limits, ahead
     room = np.where(frees, now.nodes_peak, nodes) <= NEARLY_FULL * limits.nodes
     full = np.where(frees, np.logical_not(limits.frees_to_tree), quarter.nodes_peak >= FULL * limits.nodes)
     return (frees | (magazines <= NEARLY * limits.magazines)) & (room | full)
+
+
+def _turned_over(quarter: Seen, now: Seen, limits: Limits) -> Any:
+    """Whether each IOVA in flight was freed and mapped again: the first ones lie below 4 GiB as long as there is room,
+    so what lies above comes back last, and maps miss in waves from then on."""
+    return (now.nodes_peak <= NEARLY_FULL * limits.nodes) | (quarter.now_ns >= limits.lifetime_ns)
+
+
+def _known_rate(quarter: Seen, half: Seen, now: Seen, limits: Limits) -> Any:
+    """Whether nothing was freed to the tree lately, or enough to go on at that rate."""
+    magazines = (now.erases - half.erases) / FREED_TOGETHER
+    ahead = 1.0 - now.now_ns / limits.horizon_ns
+    return (now.erases == quarter.erases) | (ahead <= BY_CHANCE * np.sqrt(magazines))
 
 
 def _same_callbacks(quarter: Seen, half: Seen, now: Seen) -> Any:

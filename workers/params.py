@@ -60,6 +60,7 @@ class Params:
     full_magazines: np.ndarray
     full_nodes: np.ndarray
     frees_to_tree: np.ndarray
+    lifetime_ns: np.ndarray
     # costs
     cost: dict[str, np.ndarray]
     # rows
@@ -78,9 +79,8 @@ class Params:
     @property
     def limits(self) -> pace.Limits:
         rearm_ns = self.timer_jiffies * self.tick_ns
-        return pace.Limits(
-            self.horizon_ns, self.earliest_ns, rearm_ns, self.full_magazines, self.full_nodes, self.frees_to_tree
-        )
+        full = self.full_magazines, self.full_nodes
+        return pace.Limits(self.horizon_ns, self.earliest_ns, rearm_ns, *full, self.frees_to_tree, self.lifetime_ns)
 
 
 def from_columns(scenarios: Columns) -> Params:
@@ -132,6 +132,7 @@ def from_columns(scenarios: Columns) -> Params:
         full_magazines=limits.magazines,
         full_nodes=limits.nodes,
         frees_to_tree=limits.frees_to_tree,
+        lifetime_ns=limits.lifetime_ns,
         cost={name: scenarios[name].astype(float) for name in scenarios if name.endswith("_ns")},
         row_lane=row_lane,
         row_cpu=np.arange(len(row_lane)) - first_row[row_lane],

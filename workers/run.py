@@ -46,12 +46,12 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
 
     ``scenarios``: scenario and depot columns. Rows with equally many size classes share a batch; as lanes finish,
     others take their places. ``watch`` sees the state after each step; with it every lane is simulated to its
-    horizon. Without it one that is steady (workers.steady) is not, and one that is delicate (workers.delicate) is left:
+    horizon. Without it one that is steady (workers.steady) is not, and one to be followed (workers.delicate) is left:
     the column ``delicate`` is true, and its counters mean nothing.
     """
     rows = len(scenarios["cpus"])
     may_leave = np.zeros(rows, bool) if watch else delicate.affordable(scenarios)
-    left = may_leave & delicate.from_the_start(scenarios)
+    left = may_leave & delicate.followed(scenarios)
     done = Counted({name: np.zeros(rows) for name in (*COUNTERS, *ENDS)}, np.full(rows, np.inf), left)
     classes = mixes.of_mixes(scenarios["iova_pages"], len)
     for number in np.unique(classes[~left]):

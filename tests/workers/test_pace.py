@@ -21,7 +21,15 @@ QUARTER, HALF, NOW = (
     Seen(1e8 * t, 5 * t, 5e5 * t, 32, 1000 + t, 9e5 * t, 4e4 * t, 1e7 * t, 5e3 * t, 5e3 * t + t, 8e4 * t)
     for t in (1, 2, 4)
 )
-LIMITS = Limits(horizon_ns=8e8, earliest_ns=4e8, rearm_ns=1.6e7, magazines=32, nodes=2000, frees_to_tree=True)
+LIMITS = Limits(
+    horizon_ns=8e8,
+    earliest_ns=4e8,
+    rearm_ns=1.6e7,
+    magazines=32,
+    nodes=2000,
+    frees_to_tree=True,
+    lifetime_ns=1e8,
+)
 
 ROUND = [seen._replace(erases=0, inserts=1000 + t, bin_peak=8) for seen, t in ((QUARTER, 1), (HALF, 2), (NOW, 4))]
 """The same of a load whose IOVAs only go round."""
@@ -44,6 +52,12 @@ def changed(**more):
     return NOW._replace(**{name: getattr(NOW, name) + value for name, value in more.items()})
 
 
+def freed(quarter, half):
+    """QUARTER and HALF where so many of NOW's 20,000 frees to the tree came before them."""
+    before = QUARTER._replace(erases=quarter, inserts=quarter + 1)
+    return {"quarter": before, "half": HALF._replace(erases=half, inserts=half + 2)}
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -59,6 +73,10 @@ def changed(**more):
         ({"now": changed(held_ns=1.2e6)}, False),
         ({"now": changed(erases=2.4e3, inserts=2.4e3)}, True),  # of 1e4; a thousandth of the operations is no matter
         ({"now": changed(erases=4.4e3, inserts=4.4e3)}, False),
+        # 1.56 magazines lately are enough for as long again
+        (freed(quarter=19_700, half=19_799), True),
+        (freed(quarter=19_700, half=19_801), False),
+        (freed(quarter=20_000, half=20_000), True),  # none
         ({"now": changed(walk_steps=3.9e4)}, True),  # of 1.6e5
         ({"now": changed(walk_steps=4.1e4)}, False),
         ({"now": changed(inserts=38)}, True),  # IOVAs that stay: 2 and 38 of 1,004, and as many in the next doubling
@@ -100,6 +118,40 @@ def test_each_sign_of_change_is_enough(change, expected):
 def test_what_reaches_the_tree_may_grow_rare_while_nothing_is_freed_there(change, expected):
     quarter, half, now = ROUND
     assert bool(pace.keeps(quarter, half, now._replace(**change), LIMITS, 2e6)) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"lifetime_ns": 1.01e8}, True),  # all of it below 4 GiB
+        ({"nodes": 900}, True),  # 1,004 IOVAs fill that since the first moment, at which each was freed once
+        ({"nodes": 900, "lifetime_ns": 1.01e8}, False),
+        ({"nodes": np.inf, "lifetime_ns": 1.01e8}, True),
+    ],
+)
+def test_a_space_that_is_full_has_to_be_turned_over(change, expected):
+    assert bool(pace.keeps(*ROUND, LIMITS._replace(**change), 2e6)) == expected
+
+
+@pytest.mark.parametrize(
+    ("period_us", "hz", "expected_ms"),
+    [
+        (8_000.0, 250, 0.0),  # two ticks
+        (0.1 + 0.2, 250, 4.0),
+        (4_001.0, 250, 16_004.0),
+        (3_999.0, 250, 15_996.0),
+        (10_000.0, 250, 20.0),
+        (2_000_000.1, 1000, 2e7),
+    ],
+)
+def test_bursts_come_at_the_same_moments_between_ticks_after_a_beat(period_us, hz, expected_ms):
+    assert pace.beat_ns(1e3 * period_us, 1e9 / hz) / 1e6 == pytest.approx(expected_ms, rel=1e-4)
+
+
+def test_a_load_is_looked_at_after_a_beat():
+    table_of = table([LOAD | {"burst_period_us": period_us} for period_us in (4_000.0, 4_010.0, 4_001.0)])
+    assert pace.limits(table_of).earliest_ns.tolist() == pytest.approx([0.256e9, 1.604e9, 16.004e9])
 
 
 @pytest.mark.parametrize(
