@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 import polars as pl
 
 from sweep.config import RATE
-from sweep.pairs import CLASSES, distinct, pairs, policies, varying
+from sweep.pairs import CLASSES, distinct, policies, varying
 from workers.schema import VERDICTS, parse_iova_pages
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "max": 1.0}
@@ -65,16 +65,16 @@ def _size_label(text: str, sizes: int) -> str:
     return f"mix {text}" if sizes > 1 else "1 page" if text == "1" else f"{text} pages"
 
 
-def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.DataFrame:
+def summarize(results: pl.LazyFrame, paired: pl.LazyFrame) -> pl.DataFrame:
     """The tidy long summary of results, shape (groups x metrics, 9), sorted; rows without a verdict are left out.
 
     Columns: section (verdict, callback, memory, pair), before (pairs only), policy, axis ("all" or a scenario
     column that varies), value (a numeric axis of over MAX_AXIS_VALUES values: 0 and powers of two), scenarios (rows
     in the group), metric, count (of verdicts and classes), figure (a share for counts, else ms or bytes).
-    ``paired``: their ``pairs``, where somebody has them already.
+    ``paired``: their pairs, as ``sweep.pairs.in_file`` gives them.
     """
     frame = with_rate(results.filter(pl.col("verdict").is_not_null()))
-    sides = with_rate(pairs(results) if paired is None else paired).rename({"after": "policy"})
+    sides = with_rate(paired).rename({"after": "policy"})
     compared = sides.select("before", "policy").unique().collect().rows()
     parts = []
     for axis in ("all", *varying(frame, (RATE,))):
