@@ -35,10 +35,11 @@ def run(folder: Path, seeds: list[int], batches: list[np.ndarray], ran: list[int
             ran.extend(scenarios["seed"].tolist())
         return simulate(scenarios)
 
-    store = Store(open_storage(str(folder)))
+    store, tally = Store(open_storage(str(folder))), Tally()
     store.load()
     with inline(counting) as (execute, cpus), open("/dev/null", "w") as nowhere:
-        return store, compute(plan(*seeds), batches, store, execute, cpus, Progress(nowhere))
+        compute(plan(*seeds), batches, store, execute, cpus, Progress(nowhere), tally)
+    return store, tally
 
 
 @given(rounds=st.lists(st.lists(st.integers(0, 9), max_size=9), max_size=4), seeds=st.permutations([0, 1, 2, 3, 4] * 2))
@@ -69,7 +70,7 @@ def test_batches_are_taken_as_they_are_needed(tmp_path: Path) -> None:
         progress = Progress(nowhere)
         seen = []
         progress.add = lambda *counted: seen.append(len(taken))  # type: ignore[method-assign]
-        compute(plan(*range(6)), batches(), store, execute, cpus, progress)
+        compute(plan(*range(6)), batches(), store, execute, cpus, progress, Tally())
     assert seen == [1, 2, 3, 4, 5, 6]
 
 
@@ -97,7 +98,8 @@ def test_scenarios_that_are_one_run_are_in_one_task(tmp_path: Path) -> None:
     store = Store(open_storage(str(tmp_path)))
     store.load()
     with inline(noting) as (execute, cpus), open("/dev/null", "w") as nowhere:
-        compute(TablePlan(complete_columns(given), policies), [np.arange(80)], store, execute, cpus, Progress(nowhere))
+        both = TablePlan(complete_columns(given), policies)
+        compute(both, [np.arange(80)], store, execute, cpus, Progress(nowhere), Tally())
     assert len(tasks) > 4
     assert all(count == 2 for task in tasks for count in task.values())
     assert sum(map(len, tasks)) == len(seeds)

@@ -42,7 +42,7 @@ def test_two_boxes_come_back_the_larger_first() -> None:
 def test_a_box_is_found_through_noise() -> None:
     truth = in_box((2, 0, 1), (5, 4, 3))
     locked = np.random.default_rng(0).binomial(20, np.where(truth, 0.97, 0.03))
-    found = boxes(GRID, 20 * ONES, locked, most=1)
+    found = boxes(GRID, 20 * ONES, locked)
     assert (found[0].low.tolist(), found[0].high.tolist()) == ([2, 0, 1], [5, 4, 3])
 
 
