@@ -13,6 +13,7 @@ import polars as pl
 
 from sweep.config import RATE
 from sweep.pairs import CLASSES, distinct, policies, varying
+from sweep.report.answers.words import pages
 from workers.schema import VERDICTS, parse_iova_pages
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "max": 1.0}
@@ -49,7 +50,7 @@ def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
     sizes = {text: parse_iova_pages(text)[0] for text in texts}
     if len(texts) <= MAX_SIZE_ROWS:
         ordered = sorted(texts, key=lambda text: (max(sizes[text]), len(sizes[text]), text))
-        rows = {text: (_size_label(text, len(sizes[text])), i) for i, text in enumerate(ordered)}
+        rows = {text: (pages(text) if len(sizes[text]) == 1 else f"mix {text}", i) for i, text in enumerate(ordered)}
     else:
         limits = ((1, "1 page"), (8, "2 to 8 pages"), (32, "9 to 32 pages"), (1 << 20, "over 32 pages"))
         found = {text: next(i for i, (top, _) in enumerate(limits) if max(sizes[text]) <= top) for text in texts}
@@ -59,10 +60,6 @@ def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("iova_pages").replace_strict(labels, return_dtype=pl.String).alias("size_row"),
         pl.col("iova_pages").replace_strict(orders, return_dtype=pl.Int64).alias("size_order"),
     )
-
-
-def _size_label(text: str, sizes: int) -> str:
-    return f"mix {text}" if sizes > 1 else "1 page" if text == "1" else f"{text} pages"
 
 
 def summarize(results: pl.LazyFrame, paired: pl.LazyFrame) -> pl.DataFrame:
