@@ -18,9 +18,10 @@ from sweep.progress import Progress
 from sweep.results import Chunks
 from sweep.storage import open_storage
 from sweep.store import Store
-from sweep.store.keys import scenario_keys
+from sweep.store.index import Index
+from sweep.store.keys import KEY, scenario_keys
 from sweep.task import Reference
-from sweep.work import Tally, compute, missing
+from sweep.work import Tally, compute, first_unknown, missing
 from tests.sweep.contents import DEPOT, plan
 from tests.sweep.standin import RAISES, simulate
 from workers.schema import Columns
@@ -81,6 +82,15 @@ def test_results_of_any_rows_can_be_looked_up(tmp_path: Path) -> None:
     found = Chunks(store).find(scenario_keys(plan(*seeds).rows(np.array([3, 1, 0]))))
     assert found["status"].to_list() == ["ok", "failed", "ok"]
     assert found["error"].to_list() == [None, "ValueError: no such machine", None]
+
+
+def test_what_will_run_is_noted_in_the_last_index_alone() -> None:
+    store, before = Index(), Index()
+    one, two, three = keys = scenario_keys(plan(1, 2, 3).rows(np.arange(3)))
+    store.put(keys[:1], "a")
+    assert first_unknown(np.array([two, one, two, three], KEY), store, before).tolist() == [0, 3]
+    assert (len(store), len(before)) == (1, 2)
+    assert first_unknown(keys, store, before).tolist() == []
 
 
 def test_scenarios_that_are_one_run_are_in_one_task(tmp_path: Path) -> None:

@@ -106,6 +106,12 @@ def test_what_cannot_be_followed_event_by_event_stays_with_the_slices(change):
     assert not run.run(scenario)["delicate"][0]
 
 
+@pytest.mark.parametrize(("in_flight", "expected"), [(2047, True), (2049, False), (4095, False)])
+def test_twice_the_space_in_flight_must_fit_into_2_to_the_35_pages(in_flight, expected):
+    scenario = table([CALM | {"iova_pages": str(2**20), "in_flight": in_flight}])
+    assert delicate.affordable(scenario).tolist() == [expected]
+
+
 def test_a_lane_is_found_by_the_stay_that_goes_on_as_by_those_that_ended():
     p = params.from_columns(table([CALM | {"seed": seed} for seed in range(3)]))
     s = initial(p)
