@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, cast
 import polars as pl
 
 from sweep.config import RATE
-from sweep.pairs import CLASSES, distinct, pairs, policies, varying
+from sweep.pairs import CLASSES, distinct, policies, varying
+from sweep.report.answers.words import pages
 from workers.schema import VERDICTS, parse_iova_pages
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "max": 1.0}
@@ -49,7 +50,7 @@ def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
     sizes = {text: parse_iova_pages(text)[0] for text in texts}
     if len(texts) <= MAX_SIZE_ROWS:
         ordered = sorted(texts, key=lambda text: (max(sizes[text]), len(sizes[text]), text))
-        rows = {text: (_size_label(text, len(sizes[text])), i) for i, text in enumerate(ordered)}
+        rows = {text: (pages(text) if len(sizes[text]) == 1 else f"mix {text}", i) for i, text in enumerate(ordered)}
     else:
         limits = ((1, "1 page"), (8, "2 to 8 pages"), (32, "9 to 32 pages"), (1 << 20, "over 32 pages"))
         found = {text: next(i for i, (top, _) in enumerate(limits) if max(sizes[text]) <= top) for text in texts}
@@ -61,20 +62,16 @@ def size_rows(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _size_label(text: str, sizes: int) -> str:
-    return f"mix {text}" if sizes > 1 else "1 page" if text == "1" else f"{text} pages"
-
-
-def summarize(results: pl.LazyFrame, paired: pl.LazyFrame | None = None) -> pl.DataFrame:
+def summarize(results: pl.LazyFrame, paired: pl.LazyFrame) -> pl.DataFrame:
     """The tidy long summary of results, shape (groups x metrics, 9), sorted; rows without a verdict are left out.
 
     Columns: section (verdict, callback, memory, pair), before (pairs only), policy, axis ("all" or a scenario
     column that varies), value (a numeric axis of over MAX_AXIS_VALUES values: 0 and powers of two), scenarios (rows
     in the group), metric, count (of verdicts and classes), figure (a share for counts, else ms or bytes).
-    ``paired``: their ``pairs``, where somebody has them already.
+    ``paired``: their pairs, as ``sweep.pairs.in_file`` gives them.
     """
     frame = with_rate(results.filter(pl.col("verdict").is_not_null()))
-    sides = with_rate(pairs(results) if paired is None else paired).rename({"after": "policy"})
+    sides = with_rate(paired).rename({"after": "policy"})
     compared = sides.select("before", "policy").unique().collect().rows()
     parts = []
     for axis in ("all", *varying(frame, (RATE,))):

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from sweep.command import COMPLETE, exit_code
+from sweep.command import COMPLETE
 from sweep.compose import compose
 
 
 def main(argv: list[str]) -> int:
-    """Runs one sweep and returns its exit code; every refusal is one line on stderr.
-
-    0 complete, 1 finished with failed points, 2 bad input, 3 something moved against the baseline (whether points
-    failed or not: new failures are among what moves), 70 a defect of the program, 130 interrupted (Ctrl-C or SIGTERM).
-    """
-    return exit_code("sweep", _run, argv)
-
-
-def _run(argv: list[str]) -> int:
+    """Runs one sweep; 0, 1 where points failed, or 3 where something moved against the baseline (whether points failed
+    or not: new failures are among what moves). Raises ScenarioError for bad input."""
     composed = compose(argv)
     if composed is None:
         return COMPLETE

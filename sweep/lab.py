@@ -23,7 +23,6 @@ from sweep.store import Store
 from sweep.task import Simulate
 from sweep.work import Tally, compute, missing
 from workers.tables import to_columns
-from workers.task import simulate
 
 Scenario = dict[str, Any]
 """A completed scenario, as ``workers.tables.complete_row`` gives it."""
@@ -89,8 +88,8 @@ def lab(
     library: Library,
     storage: Storage,
     in_process: bool,
-    stream: TextIO | None = None,
-    simulate: Simulate = simulate,
+    stream: TextIO | None,
+    simulate: Simulate,
     delete: bool = True,
 ) -> Iterator[Lab]:
     """A lab over the store in ``storage``, in this process or on Ray (RAY_ADDRESS, else one of its own).

@@ -52,20 +52,9 @@ def comparisons(present: list[str]) -> list[tuple[str, str]]:
     return against_first + [same_kernel] * extra
 
 
-def pairs(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """One row for each scenario with a verdict under both policies of a comparison, in no order.
-
-    Columns: ``before``, ``after`` (policies), the content that varies and ALWAYS, ``verdict_*`` and
-    ``memory_peak_bytes_*`` of both, ``memory_added_bytes`` and ``class`` (one of CLASSES).
-    """
-    keyed = _keyed(frame)
-    parts = [_pair(keyed, before, after) for before, after in comparisons(policies(frame))]
-    return pl.concat(parts or [_pair(keyed, "", "")])
-
-
 @contextlib.contextmanager
 def aside(frame: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
-    """The same, worked out once and kept in temporary files; raises ScenarioError where these cannot be written."""
+    """As ``in_file``, in temporary files; raises ScenarioError where these cannot be written."""
     with contextlib.ExitStack() as kept:
         try:
             paired = in_file(frame, Path(kept.enter_context(tempfile.TemporaryDirectory())))
@@ -76,7 +65,12 @@ def aside(frame: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
 
 
 def in_file(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
-    """The same, worked out once and kept in files in ``folder``; raises OSError."""
+    """One row for each scenario with a verdict under both policies of a comparison, in no order, from files in
+    ``folder``; raises OSError.
+
+    Columns: ``before``, ``after`` (policies), the content that varies and ALWAYS, ``verdict_*`` and
+    ``memory_peak_bytes_*`` of both, ``memory_added_bytes`` and ``class`` (one of CLASSES).
+    """
     keyed = _keyed(frame)
     parts = 1 + frame.select(pl.len()).collect().item() // PART_ROWS
     for number, (before, after) in enumerate(comparisons(policies(frame)) or [("", "")]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,8 @@ from sweep.store.chunk import FAILED
 from sweep.store.keys import scenario_keys, to_hex
 from sweep.task import Simulate
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
-from workers.series import time_series
+from workers.series import TimeSeries, time_series
 from workers.task import simulate
-
-TimeSeries = Callable[[Columns], Columns]
-"""Scenario and depot columns of one row, shapes (1,), to its time series, columns of shape (samples,)."""
 
 KEY = re.compile(r"[0-9a-f]{32}")
 

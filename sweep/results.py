@@ -160,10 +160,10 @@ class Chunks:
         return self._held[name]
 
 
-def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | None = None) -> Joined:
+def write_results(plan: Plan, store: Store, folder: Storage, answer: Answer | None) -> Joined:
     """Streams the table into the folder, whole or not at all. Raises LostChunk, OSError.
 
-    ``answer``: of a refined sweep.
+    ``answer``: of a refined sweep; None where every row was run.
     """
     stopped, joined = threading.Event(), Joined()
     raised: list[Exception] = []

@@ -60,7 +60,7 @@ class Refined:
 
     def __init__(self, plan: GridPlan, seed: int) -> None:
         self.plan = plan
-        self.search = Search(lattice(plan.levels), seed, len(VERDICTS))
+        self.search = Search(lattice(plan.levels), seed)
         self._begun = 0  # rounds that the progress knows of
 
     def rounds(self, store: Store, progress: Progress) -> Iterator[Batches]:

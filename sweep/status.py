@@ -7,14 +7,13 @@ import fcntl
 import json
 import os
 import platform
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sweep.command import COMPLETE, ENDS, FAILED_POINTS, Parser, exit_code
+from sweep.command import COMPLETE, ENDS, FAILED_POINTS, Parser, start
 from sweep.output import STATUS, refuse_foreign
 from sweep.progress import describe, duration, ended
 from sweep.storage import Storage, open_to_read
@@ -186,15 +185,8 @@ def _utc(seconds: float) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Prints the status of a sweep's folder; returns how it stands.
-
-    0 complete, 1 finished with failed points, 2 bad input, 3 running, 4 ended without completing, or no heartbeat for
-    OLD_S, 70 a defect of the program, 130 interrupted.
-    """
-    return exit_code("sweep.status", _run, argv)
-
-
-def _run(argv: list[str]) -> int:
+    """Prints the status of a sweep's folder; how it stands: 0 complete, 1 finished with failed points, 3 running, 4
+    ended without completing, or no heartbeat for OLD_S. Raises ScenarioError for bad input."""
     parser = Parser(
         "python -m sweep.status",
         description="How far a sweep is: state, points done, re-used and failed, lockups, share of the work, time left,"
@@ -210,4 +202,4 @@ def _run(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    start("sweep.status", main)

@@ -96,14 +96,13 @@ def compute(
     execute: Execute,
     cpus: int,
     progress: Progress,
-    tally: Tally | None = None,
-) -> Tally:
+    tally: Tally,
+) -> None:
     """Runs what the store does not know of each batch of row numbers; whatever is done when it returns is indexed.
 
-    Equal content is run once. Batches are taken one by one, as the workers need them. ``progress`` and the
-    tally (a new one where none is given) count what is done. Raises ScenarioError where the store cannot be written.
+    Equal content is run once. Batches are taken one by one, as the workers need them. ``progress`` and ``tally``
+    count what is done. Raises ScenarioError where the store cannot be written.
     """
-    tally = tally or Tally()
     try:
         with progress.alive():
             for task, done in execute(_tasks(plan, batches, store, cpus, progress)):
@@ -115,7 +114,6 @@ def compute(
     except OSError as error:
         reason = error.strerror or error
         raise ScenarioError(f"store: {store.storage.url} cannot be written ({reason})") from None
-    return tally
 
 
 def missing(plan: Plan, batches: Iterable[np.ndarray], store: Store) -> Iterator[np.ndarray]:

@@ -14,6 +14,7 @@ import pytest
 from docs import columns
 from sweep import status
 from sweep.capacity import cli as capacity
+from sweep.command import exit_code
 from sweep.compose import compose
 from sweep.report import __main__ as report
 from sweep.sru import cli as sru
@@ -90,4 +91,4 @@ def test_what_no_command_understands_is_told() -> None:
     (first, second) = commands_of(text)
     assert (first, second) == (("sweep.status", ["--what", "DIR"]), ("sweep.report", ["DIR"]))
     assert is_parsed(report.main, second[1])
-    assert status.main(first[1]) == 2
+    assert exit_code("sweep.status", status.main, first[1]) == 2

@@ -1,10 +1,10 @@
 """Which scenarios are settled event by event (workers.events), as slices (workers.step) are too coarse for them.
 
-What costs little is followed anyway, as that leaves nothing out. Else slices are right where nobody waits long. Where iova_rbtree_lock is what everything waits for, the order in which CPUs
-get it decides: oversize IOVAs go to the tree one by one, bursts that begin together queue up for it, and a callback
-near the re-arm period chains or does not. Nor are they right where a CPU has several bursts within one, or where an
-array fills up or a list is trimmed now and then: whether a magazine comes before the room for it, or is there when the
-depot's work looks, is a matter of order, too.
+What costs little is followed anyway, as that leaves nothing out. Else slices are right where nobody waits long. Where
+iova_rbtree_lock is what everything waits for, the order in which CPUs get it decides: oversize IOVAs go to the tree one
+by one, bursts that begin together queue up for it, and a callback near the re-arm period chains or does not. Nor are
+they right where a CPU has several bursts within one, or where an array fills up or a list is trimmed now and then:
+whether a magazine comes before the room for it, or is there when the depot's work looks, is a matter of order, too.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ NEAR_CHAIN = 0.4
 MOST_SECONDS = 45.0
 """Cost of a virtual second above which a scenario stays with the slices, if they cost less."""
 
-LONE = 10.0
-"""What a lane costs alone in slices, of what it costs in a batch of a hundred, which share numpy's cost per call."""
+LONE = 20.0
+"""What a lane costs in slices among five, of what it costs among a hundred, which share numpy's cost per call."""
 
 NEAR_FORESEEN = 0.25
 """The same of the callback that is foreseen: of the truth file's random rows of rcache sizes it finds 77 of the 79 that
@@ -72,8 +72,8 @@ def from_the_start(scenarios: Columns) -> np.ndarray:
 
 
 def cheap(scenarios: Columns) -> np.ndarray:
-    """Whether following each scenario (rows,) costs no more than it would in slices, alone; ``scenarios``: with depot
-    columns."""
+    """Whether following each scenario (rows,) costs no more than slices would if a batch had a few lanes;
+    ``scenarios``: with depot columns."""
     return cost.seconds(scenarios) <= LONE * cost.seconds_in_slices(scenarios)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from workers.events import run as events
 from workers.params import Params
 from workers.schema import Columns
 from workers.state import State
+
+TimeSeries = Callable[[Columns], Columns]
+"""``time_series``, or what stands in for it: columns of one scenario, shapes (1,), to columns of shape (samples,)."""
 
 SERIES = (
     "time_ms",

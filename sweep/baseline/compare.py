@@ -9,6 +9,7 @@ from typing import Any
 from sweep.baseline.changes import KINDS, Change, changes
 from sweep.baseline.file import Baseline
 from sweep.baseline.lines import Line
+from sweep.report.answers.words import pages
 
 ALWAYS = ("policy", "iova_pages", "cpus")
 """Columns of every label."""
@@ -77,9 +78,8 @@ def _varied(lines: Sequence[Line]) -> list[str]:
 
 def _label(line: Line, shown: Sequence[str]) -> str:
     load = line.load
-    pages = f"{load['iova_pages']} page{'' if load['iova_pages'] == '1' else 's'}"
     more = [f"{name} {load[name]}" for name in shown if name in load]
-    return ", ".join([load["policy"], pages, f"{load['cpus']} CPUs", *more])
+    return ", ".join([load["policy"], pages(load["iova_pages"]), f"{load['cpus']} CPUs", *more])
 
 
 def _causes(was: Baseline, now: Baseline) -> Iterator[str]:

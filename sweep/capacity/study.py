@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -15,12 +14,11 @@ from sweep.capacity.remedies.remedy import Answer as RemedyAnswer
 from sweep.capacity.remedies.remedy import Changes, Remedy
 from sweep.capacity.scenarios import at_rate, changed, ladder
 from sweep.capacity.search import Headroom, HeadroomSearch
+from sweep.lab import Row, Scenario
 from sweep.report.answers.loads import SHORT
 from sweep.store.chunk import FAILED
 from workers.schema import LOCKED
 
-Scenario = dict[str, Any]
-Row = dict[str, Any]
 Run = Callable[[Sequence[Scenario]], Sequence[Row]]
 """A batch of scenarios to rows of scenario and result columns, ``status`` and ``error``, in order."""
 

@@ -10,7 +10,7 @@ from sweep.capacity.remedies.remedy import ByRule, NoEffect
 from sweep.capacity.search import Headroom
 from sweep.capacity.study import Line
 from sweep.capacity.totals import Expectation
-from sweep.report.answers.words import si
+from sweep.report.answers.words import listed, si
 from sweep.store.chunk import FAILED
 from workers.schema import LOCKED
 
@@ -45,7 +45,7 @@ def kind(found: CostAnswer) -> str:
     """'safe at all costs', 'locks up at all' or 'depends on rb_visit_ns'."""
     if found.kind != DEPENDS:
         return found.kind
-    return f"depends on {_listed(found.costs or found.groups) if found.costs or found.groups else 'several costs'}"
+    return f"depends on {listed(found.costs or found.groups, 'or') or 'several costs'}"
 
 
 def costs(found: CostAnswer) -> str:
@@ -58,14 +58,10 @@ def costs(found: CostAnswer) -> str:
 
 def _culprits(found: CostAnswer) -> str:
     if found.costs:
-        return f"{_listed(found.costs)} {'flips' if len(found.costs) == 1 else 'flip'} it alone"
+        return f"{listed(found.costs, 'or')} {'flips' if len(found.costs) == 1 else 'flip'} it alone"
     if found.groups:
-        return f"no single cost flips it, but all of a group do: {_listed(found.groups)}"
+        return f"no single cost flips it, but all of a group do: {listed(found.groups, 'or')}"
     return "no cost and no group of costs flips it alone"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def is_ruled(answer: RemedyAnswer) -> bool:

@@ -23,11 +23,6 @@ class Lattice:
     numbers: np.ndarray
     names: np.ndarray
 
-    @property
-    def axes(self) -> range:
-        """The places of the ordered axes in the shape."""
-        return range(1, self.numbers.ndim)
-
 
 def lattice(levels: Sequence[np.ndarray | int]) -> Lattice:
     """The lattice of a grid whose rows are all combinations of levels, the last dimension fastest.

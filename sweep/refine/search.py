@@ -6,6 +6,7 @@ import numpy as np
 
 from sweep.refine.field import Field
 from sweep.refine.lattice import Lattice, coarse, face_neighbours, steps
+from workers.schema import VERDICTS
 
 CELLS = RUN, IMPLIED, UNKNOWN = "run", "implied", "unknown"
 
@@ -35,10 +36,10 @@ class Search:
     for the same rounds again.
     """
 
-    def __init__(self, lattice: Lattice, seed: int, verdicts: int = 3) -> None:
+    def __init__(self, lattice: Lattice, seed: int) -> None:
         shape = lattice.numbers.shape
         self.lattice, self.seed = lattice, seed
-        self.field = Field(lattice, verdicts)
+        self.field = Field(lattice, len(VERDICTS))
         self.verdict = np.full(shape, -1, np.int8)
         self.margin = np.zeros(shape, np.float32)
         self.run = np.zeros(shape, bool)

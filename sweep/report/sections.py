@@ -6,11 +6,10 @@ import polars as pl
 
 from sweep.document import Block, Bullets, Paragraph, Section
 from sweep.report.answers import findings
-from sweep.report.answers.telling import TimeSeries
 from sweep.report.chapters import callbacks, failures, knobs, maps, over_time, price, safe_rates
 from sweep.report.inputs import Results
 from sweep.report.view import View, view_of
-from workers.series import time_series
+from workers.series import TimeSeries, time_series
 
 
 def lead(results: Results) -> tuple[Block, ...]:

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.capacity import words
+from sweep.lab import Row
 from sweep.report.answers.words import seconds
 from sweep.sru.runs import BEFORE, BOTH, IDLE, OVERSIZE, PATCH_1, SPIKES, Measured, bins
 from workers.jiffies import rearm_jiffies
 from workers.policy import depot_values
 from workers.results import CPU_MAGAZINES, IOVA_NODE_BYTES, full_magazine_bytes
 from workers.schema import FQ_ENTRIES, RCACHE_BINS, RCACHE_MAX_PAGES
-
-Row = Mapping[str, Any]
 
 CONFIRMED, CORRECTED, NOT_SHOWN = "confirmed", "corrected", "not shown by this load"
 MAGAZINES_A_CPU = CPU_MAGAZINES // RCACHE_BINS

@@ -9,10 +9,9 @@ from typing import Any
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.scenarios import changed
 from sweep.capacity.study import Run
+from sweep.lab import Row
 from workers.mixes import size_classes
 from workers.schema import FQ_ENTRIES, RCACHE_MAX_PAGES
-
-Row = dict[str, Any]
 
 BEFORE, PATCH_1, BOTH = "5.15", "patch 1 alone", "both patches"
 POLICIES = {BEFORE: "array", PATCH_1: "list_untrimmed", BOTH: "list"}

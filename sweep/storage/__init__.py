@@ -37,8 +37,8 @@ class Storage(Protocol):
         """Nothing happens where there is none. Raises OSError."""
         ...
 
-    def clear_parts(self, older_than_s: float = 3600.0) -> int:
-        """Removes what writers that were killed left half-written; how many files that was. Raises OSError."""
+    def clear_parts(self) -> None:
+        """Removes what writers that were killed left half-written. Raises OSError."""
         ...
 
     def polars(self, name: str) -> tuple[str, dict[str, str]]:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from sweep.storage.names import PART, checked, checked_prefix
 
+ABANDONED_S = 3600.0
+"""A file that is still being written after that has no writer any more: a write takes seconds."""
+
 
 @dataclass(frozen=True)
 class LocalStorage:
@@ -51,13 +54,12 @@ class LocalStorage:
         """See ``sweep.storage.Storage``."""
         self._path(name).unlink(missing_ok=True)
 
-    def clear_parts(self, older_than_s: float = 3600.0) -> int:
-        """By age, because another sweep may be writing here: a write takes seconds."""
-        latest = time.time() - older_than_s
+    def clear_parts(self) -> None:
+        """By age, because another sweep may be writing here."""
+        latest = time.time() - ABANDONED_S
         old = [name for name, _, written in self._files("") if name.endswith(PART) and written <= latest]
         for name in old:
             Path(self.url, name).unlink(missing_ok=True)
-        return len(old)
 
     def polars(self, name: str) -> tuple[str, dict[str, str]]:
         """See ``sweep.storage.Storage``."""

@@ -55,9 +55,8 @@ class S3Storage:
         with self._errors(name):
             _client().delete_object(Bucket=self.bucket, Key=self._key(name))
 
-    def clear_parts(self, older_than_s: float = 3600.0) -> int:
+    def clear_parts(self) -> None:
         """S3 has no half-written objects."""
-        return 0
 
     def polars(self, name: str) -> tuple[str, dict[str, str]]:
         """polars finds the credentials itself; a service that is not AWS's own it has to be told."""

@@ -15,11 +15,11 @@ ANSWER_WITHIN_S = 120
 """A node's first task waits for its code and for a worker process; a file system that hangs never answers."""
 
 
-def check_shared(storage: Storage, key: str = "store") -> None:
+def check_shared(storage: Storage) -> None:
     """Each node with CPUs reads what this process wrote to ``storage``, and the other way round; nothing stays.
 
-    Needs a connection to Ray. ``key``: the configuration key that named the storage. Raises ScenarioError where this
-    process or a node cannot, with the first such node. Nodes that die meanwhile do not matter.
+    Needs a connection to Ray. Raises ScenarioError where this process or a node cannot, with the first such node.
+    Nodes that die meanwhile do not matter.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -32,7 +32,7 @@ def check_shared(storage: Storage, key: str = "store") -> None:
     try:
         storage.write(probe, probe.encode())
     except OSError as error:
-        raise ScenarioError(f"{key}: {storage.url} cannot be written ({error.strerror})") from None
+        raise ScenarioError(f"store: {storage.url} cannot be written ({error.strerror})") from None
     try:
         # no CPU, so that a busy cluster answers too; each goes to a node that has some, so none to the head
         answer = ray.remote(num_cpus=0, max_retries=0)(_answer)
@@ -48,7 +48,7 @@ def check_shared(storage: Storage, key: str = "store") -> None:
         for node, trouble in told.items():
             if trouble:
                 raise ScenarioError(
-                    f"{key}: {storage.url} is not shared by all nodes of the cluster: node {node[:8]}"
+                    f"store: {storage.url} is not shared by all nodes of the cluster: node {node[:8]}"
                     f" at {nodes[node]['NodeManagerAddress']} does not see it ({trouble})"
                 )
     finally:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from sweep.pairs import aside
 from workers.schema import RESULT_COLUMNS
 from workers.tables import complete_row
 
@@ -31,6 +32,12 @@ def frame(*rows: dict[str, Any]) -> pl.DataFrame:
 def lazy(*rows: dict[str, Any]) -> pl.LazyFrame:
     """The same, as the summary, the map and the table take it."""
     return frame(*rows).lazy()
+
+
+def paired(table: pl.LazyFrame) -> pl.DataFrame:
+    """The pairs of a results table."""
+    with aside(table) as kept:
+        return kept.collect()
 
 
 def boundary_frame(policies: tuple[str, ...] = ("array", "list")) -> pl.DataFrame:

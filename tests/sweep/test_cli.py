@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.cli import main
+from sweep.command import exit_code
 
 HEADER = "cpus,unmap_burst,burst_period_us,in_flight"
 
@@ -74,7 +75,7 @@ def test_one_sentence_and_nothing_written(
     argv: list[str], told: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = contents(here)
-    assert main(argv) == 2
+    assert exit_code("sweep", main, argv) == 2
     said = capsys.readouterr()
     assert told in said.err
     assert said.err.startswith("sweep: ")

@@ -8,8 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from sweep import pairs as pairing
-from sweep.pairs import comparisons, in_file, pairs, varying
-from tests.sweep.frames import boundary_frame, lazy, result_row
+from sweep.pairs import comparisons, in_file, varying
+from tests.sweep.frames import boundary_frame, lazy, paired, result_row
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_pair_falls_in_one_of_four_classes(before: str, after: str, name: str)
         result_row({"policy": "array"}, verdict=before, memory_peak_bytes=100),
         result_row({"policy": "list"}, verdict=after, memory_peak_bytes=90),
     )
-    assert pairs(table).collect().select("before", "after", "class", "memory_added_bytes").rows() == [
+    assert paired(table).select("before", "after", "class", "memory_added_bytes").rows() == [
         ("array", "list", name, -10)
     ]
 
@@ -40,16 +40,16 @@ def test_only_scenarios_equal_in_all_but_policy_are_paired() -> None:
         result_row({"policy": "list", "seed": 2}),
         result_row({"policy": "list", "seed": 1, "rb_visit_ns": 13.0}),
     )
-    assert pairs(table).collect().is_empty()
+    assert paired(table).is_empty()
 
 
 def test_a_scenario_given_twice_is_paired_once() -> None:
     row = result_row({"policy": "array"})
-    assert pairs(lazy(row, row | {"id": "again"}, result_row({"policy": "list"}))).collect().height == 1
+    assert paired(lazy(row, row | {"id": "again"}, result_row({"policy": "list"}))).height == 1
 
 
 def test_pairs_of_one_policy_are_none() -> None:
-    assert pairs(lazy(result_row({}))).collect().is_empty()
+    assert paired(lazy(result_row({}))).is_empty()
 
 
 def test_every_policy_is_compared_with_the_first_and_6_12_with_6_1() -> None:
@@ -64,11 +64,12 @@ def test_every_policy_is_compared_with_the_first_and_6_12_with_6_1() -> None:
 
 
 def test_pairs_in_a_file_are_the_same_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairing, "PART_ROWS", 10)
     table = boundary_frame(("array", "list", "array_127")).lazy()
+    whole = paired(table)
+    monkeypatch.setattr(pairing, "PART_ROWS", 10)
     kept = in_file(table, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2 * (1 + 162 // 10)
-    assert_frame_equal(kept.collect(), pairs(table).collect(), check_row_order=False)
+    assert_frame_equal(kept.collect(), whole, check_row_order=False)
 
 
 def test_varying_leaves_out_what_is_constant() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,20 @@ def swept(*argv: str) -> None:
     composed = compose([SMOKE, "executor=inline", "report=false", *argv])
     assert composed is not None
     assert run(composed.config, composed.library, list(argv), standin.simulate) == 0
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep that is at its end."""
+    folder = tmp_path_factory.mktemp("finished")
+    swept(f"output={folder / 'out'}", f"store={folder / 'store'}")
+    return folder / "out"
+
+
+@pytest.fixture
+def out(finished: Path, here: None) -> None:
+    """A copy of it, as ``out``."""
+    shutil.copytree(finished, "out")
 
 
 def of_smoke(row: int) -> tuple[str, str]:
@@ -96,36 +111,36 @@ def test_of_a_results_folder(by: int, capsys: pytest.CaptureFixture[str]) -> Non
     assert Path(f"out/point-{key}.csv").is_file()
 
 
+@pytest.mark.usefixtures("out")
 def test_a_row_that_the_model_does_not_give_again(capsys: pytest.CaptureFixture[str]) -> None:
-    swept("output=out")
     table = pl.read_parquet("out/results.parquet").with_columns(softirq_residency_max_ms=pl.lit(1.0))
     table.write_parquet("out/results.parquet")
     assert pointed(f"point={table['id'][0]}", "output=out") == 0
     assert "not as in the table: softirq_residency_max_ms" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("out")
 def test_a_table_of_an_older_version(capsys: pytest.CaptureFixture[str]) -> None:
-    swept("output=out")
     table = pl.read_parquet("out/results.parquet")
     table.drop("checked").write_parquet("out/results.parquet")
     assert pointed(f"point={table['id'][0]}", "output=out") == 0
     assert "equal to its row in the table; the table has no checked\n" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("out")
 @pytest.mark.parametrize("column", ["exposure_s", "cell", "id"])
 def test_a_table_that_lacks_what_every_version_wrote(column: str) -> None:
-    swept("output=out")
     table = pl.read_parquet("out/results.parquet")
     table.drop(column).write_parquet("out/results.parquet")
     with pytest.raises(ScenarioError, match=rf"/out was given; it cannot be read as results \(.* no column {column}\)"):
         pointed(f"point={table['id'][0]}", "output=out")
 
 
+@pytest.mark.usefixtures("out")
 @pytest.mark.parametrize("damage", [damaged, lambda table: table[: len(table) // 2]])
 @pytest.mark.parametrize("more", [(), (SMOKE,)])
 def test_a_damaged_table_is_no_lack_of_one(damage: Any, more: tuple[str, ...]) -> None:
     """The folder is a sweep's all the same, and none to write another scenario's series into."""
-    swept("output=out")
     table = Path("out/results.parquet")
     name = pl.read_parquet(table)["id"][0]
     table.write_bytes(damage(table.read_bytes()))
@@ -135,9 +150,8 @@ def test_a_damaged_table_is_no_lack_of_one(damage: Any, more: tuple[str, ...]) -
     assert sorted(Path().rglob("*")) == before
 
 
+@pytest.mark.usefixtures("out")
 def test_a_table_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    swept("output=out")
-
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -146,8 +160,8 @@ def test_a_table_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         pointed(SMOKE, "point=x", "output=out")
 
 
+@pytest.mark.usefixtures("out")
 def test_a_cell_that_was_implied(capsys: pytest.CaptureFixture[str]) -> None:
-    swept("output=out")
     table = pl.read_parquet("out/results.parquet").with_columns(cell=pl.lit("implied"))
     table.write_parquet("out/results.parquet")
     assert pointed(f"point={table['id'][0]}", "output=out") == 0
@@ -164,9 +178,9 @@ def test_twice_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path(f"a/point-{key}.parquet").read_bytes() == Path(f"b/point-{key}.parquet").read_bytes()
 
 
+@pytest.mark.usefixtures("out")
 @pytest.mark.parametrize("argv", [(SMOKE,), ("output=out",), ("points=p.csv",)])
 def test_no_such_scenario(argv: tuple[str, ...]) -> None:
-    swept("output=out")
     Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na,8,4,1000,16\n")
     before = sorted(Path().rglob("*"))
     for wanted in ("nobody", "0" * 32):
@@ -180,6 +194,7 @@ def test_of_a_results_folder_with_the_sweep_s_own_settings() -> None:
     assert pointed(SMOKE, "host=high", f"point={pl.read_parquet('out/results.parquet')['id'][0]}", "output=out") == 0
 
 
+@pytest.mark.usefixtures("out")
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
@@ -192,7 +207,6 @@ def test_of_a_results_folder_with_the_sweep_s_own_settings() -> None:
     ],
 )
 def test_nothing_that_was_given_goes_unheeded(argv: tuple[str, ...], told: str) -> None:
-    swept("output=out")
     Path("p.csv").write_text("id,cpus,unmap_burst,burst_period_us,in_flight\na,8,4,1000,16\n")
     name = pl.read_parquet("out/results.parquet")["id"][0]
     before = sorted(Path().rglob("*"))

@@ -39,7 +39,7 @@ def store_of(folder: Path, *parts: list[int]) -> Store:
 
 def joined(folder: Path, store: Store) -> bytes:
     (folder / "out").mkdir(exist_ok=True)
-    write_results(plan(*SEEDS), store, open_storage(str(folder / "out")))
+    write_results(plan(*SEEDS), store, open_storage(str(folder / "out")), None)
     assert [path.name for path in (folder / "out").iterdir()] == [results.NAME]
     return (folder / "out" / results.NAME).read_bytes()
 
@@ -71,7 +71,7 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
     target.parent.mkdir()
     target.write_bytes(b"an earlier one")
     with pytest.raises(OSError, match="No space left"):
-        write_results(plan(*SEEDS), store, open_storage(str(tmp_path / "out")))
+        write_results(plan(*SEEDS), store, open_storage(str(tmp_path / "out")), None)
     assert [path.name for path in target.parent.iterdir()] == [results.NAME]
     assert target.read_bytes() == b"an earlier one"
 
@@ -84,7 +84,7 @@ def test_a_chunk_lost_on_the_way_is_named_and_nothing_is_left_behind(tmp_path: P
     for damage in (lambda: store.storage.write(victim, data[:-1]), lambda: store.storage.delete(victim)):
         damage()
         with pytest.raises(LostChunk) as lost:
-            write_results(plan(*SEEDS), store, open_storage(str(tmp_path / "out")))
+            write_results(plan(*SEEDS), store, open_storage(str(tmp_path / "out")), None)
         assert lost.value.name == victim
         assert list((tmp_path / "out").iterdir()) == []
 
@@ -96,7 +96,7 @@ def test_failures_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
     store = Store(storage)
     store.load()
     (tmp_path / "out").mkdir()
-    done = write_results(plan(*SEEDS), store, open_storage(str(tmp_path / "out")))
+    done = write_results(plan(*SEEDS), store, open_storage(str(tmp_path / "out")), None)
     assert done.failed == len(SEEDS)
     assert done.failures[1] == {"row": 1, "id": "r1", "error": "bad"}
     assert done.chunks == [name for name, _ in storage.names()]

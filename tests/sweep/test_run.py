@@ -16,6 +16,7 @@ import pytest
 
 from sweep import run as running
 from sweep.cli import main
+from sweep.command import exit_code
 from sweep.compose import compose
 from sweep.report.__main__ import main as make_report
 from sweep.results import write_results
@@ -221,7 +222,8 @@ def test_another_sweep_s_folder_is_left_alone(tmp_path: Path, capsys: pytest.Cap
     assert sweep_with(standin.simulate, points(tmp_path / "p.csv", "a"), f"output={folder}", "executor=inline") == 0
     before = (folder / "results.parquet").read_bytes()
     capsys.readouterr()
-    assert main([points(tmp_path / "p.csv", "b"), f"output={folder}", "executor=inline"]) == 2
+    argv = [points(tmp_path / "p.csv", "b"), f"output={folder}", "executor=inline"]
+    assert exit_code("sweep", main, argv) == 2
     assert "holds something else than this sweep" in capsys.readouterr().err
     assert (folder / "results.parquet").read_bytes() == before
 
@@ -361,7 +363,7 @@ def test_a_table_that_finds_the_disk_full(
 
     monkeypatch.setattr(running, "write_results", full)
     monkeypatch.setattr("sweep.run.run.__defaults__", (standin.simulate,))
-    assert main(["+grid=smoke", "executor=inline", f"output={tmp_path / 'out'}"]) == 2
+    assert exit_code("sweep", main, ["+grid=smoke", "executor=inline", f"output={tmp_path / 'out'}"]) == 2
     assert capsys.readouterr().err.endswith(
         f"sweep: output: {tmp_path / 'out'} cannot be written (No space left on device)\n"
     )

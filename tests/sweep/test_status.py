@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sweep.command import exit_code
 from sweep.output import MANIFEST
 from sweep.progress import Progress
 from sweep.status import GONE, OLD_S, STATUS, Heart, begin, main, read, refuse_running, standing_of, text
@@ -173,7 +174,7 @@ def test_what_it_ended_with() -> None:
 def test_no_status_is_one_sentence(content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if content is not None:
         (tmp_path / STATUS).write_text(content)
-    assert main([str(tmp_path)]) == 2
+    assert exit_code("sweep.status", main, [str(tmp_path)]) == 2
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(f"sweep.status: {tmp_path} was given; ")
@@ -189,7 +190,7 @@ def test_no_status_is_one_sentence(content: str | None, tmp_path: Path, capsys: 
     ],
 )
 def test_a_bad_url_says_why(url: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([url]) == 2
+    assert exit_code("sweep.status", main, [url]) == 2
     told = capsys.readouterr().err
     assert told.startswith("sweep.status: DIR: ")
     assert why in told

@@ -18,9 +18,10 @@ from sweep.progress import Progress
 from sweep.results import Chunks
 from sweep.storage import open_storage
 from sweep.store import Store
-from sweep.store.keys import scenario_keys
+from sweep.store.index import Index
+from sweep.store.keys import KEY, scenario_keys
 from sweep.task import Reference
-from sweep.work import Tally, compute, missing
+from sweep.work import Tally, compute, first_unknown, missing
 from tests.sweep.contents import DEPOT, plan
 from tests.sweep.standin import RAISES, simulate
 from workers.schema import Columns
@@ -35,10 +36,11 @@ def run(folder: Path, seeds: list[int], batches: list[np.ndarray], ran: list[int
             ran.extend(scenarios["seed"].tolist())
         return simulate(scenarios)
 
-    store = Store(open_storage(str(folder)))
+    store, tally = Store(open_storage(str(folder))), Tally()
     store.load()
     with inline(counting) as (execute, cpus), open("/dev/null", "w") as nowhere:
-        return store, compute(plan(*seeds), batches, store, execute, cpus, Progress(nowhere))
+        compute(plan(*seeds), batches, store, execute, cpus, Progress(nowhere), tally)
+    return store, tally
 
 
 @given(rounds=st.lists(st.lists(st.integers(0, 9), max_size=9), max_size=4), seeds=st.permutations([0, 1, 2, 3, 4] * 2))
@@ -69,7 +71,7 @@ def test_batches_are_taken_as_they_are_needed(tmp_path: Path) -> None:
         progress = Progress(nowhere)
         seen = []
         progress.add = lambda *counted: seen.append(len(taken))  # type: ignore[method-assign]
-        compute(plan(*range(6)), batches(), store, execute, cpus, progress)
+        compute(plan(*range(6)), batches(), store, execute, cpus, progress, Tally())
     assert seen == [1, 2, 3, 4, 5, 6]
 
 
@@ -80,6 +82,15 @@ def test_results_of_any_rows_can_be_looked_up(tmp_path: Path) -> None:
     found = Chunks(store).find(scenario_keys(plan(*seeds).rows(np.array([3, 1, 0]))))
     assert found["status"].to_list() == ["ok", "failed", "ok"]
     assert found["error"].to_list() == [None, "ValueError: no such machine", None]
+
+
+def test_what_will_run_is_noted_in_the_last_index_alone() -> None:
+    store, before = Index(), Index()
+    one, two, three = keys = scenario_keys(plan(1, 2, 3).rows(np.arange(3)))
+    store.put(keys[:1], "a")
+    assert first_unknown(np.array([two, one, two, three], KEY), store, before).tolist() == [0, 3]
+    assert (len(store), len(before)) == (1, 2)
+    assert first_unknown(keys, store, before).tolist() == []
 
 
 def test_scenarios_that_are_one_run_are_in_one_task(tmp_path: Path) -> None:
@@ -97,7 +108,8 @@ def test_scenarios_that_are_one_run_are_in_one_task(tmp_path: Path) -> None:
     store = Store(open_storage(str(tmp_path)))
     store.load()
     with inline(noting) as (execute, cpus), open("/dev/null", "w") as nowhere:
-        compute(TablePlan(complete_columns(given), policies), [np.arange(80)], store, execute, cpus, Progress(nowhere))
+        both = TablePlan(complete_columns(given), policies)
+        compute(both, [np.arange(80)], store, execute, cpus, Progress(nowhere), Tally())
     assert len(tasks) > 4
     assert all(count == 2 for task in tasks for count in task.values())
     assert sum(map(len, tasks)) == len(seeds)

@@ -41,3 +41,8 @@ def test_a_steady_lane_goes_on_as_in_its_last_windows():
     assert found["callback_mean_ms"][0] == pytest.approx((10 + 4 * 1 + 4 * 2) / 9)
     assert found["callback_p50_ms"].tolist() == [2, 5]
     assert found["callback_p99_ms"].tolist() == [10, 5]
+
+
+def test_what_ended_as_a_lane_became_steady_stands_for_itself():
+    found = of(spans((0, 10, 20), (0, 1, 25)), simulated_ms=(40.0, 0.0), steady_ms=(20.0, np.inf))
+    assert found["callback_count"].tolist() == [1 + 4, 0]

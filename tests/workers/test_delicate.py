@@ -27,11 +27,14 @@ def nothing_is_cheap(monkeypatch):
     monkeypatch.setattr(delicate, "LONE", 0.0)
 
 
-def settled_by_events(row: dict) -> bool:
-    """Whether simulate() gives what the events alone count."""
-    scenario = table([row])
-    found, counted = simulate(scenario), events.run(scenario)
-    return all(found[c.name][0] == counted[c.name][0] for c in RESULT_COLUMNS if c.name in counted)
+def settled_by_events(row: dict, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether simulate() runs the events, and then gives what they count."""
+    run_events, ran = events.run, []
+    monkeypatch.setattr(events, "run", lambda scenarios: ran.append(run_events(scenarios)) or ran[-1])
+    found = simulate(table([row]))
+    for counted in ran:
+        assert all(found[c.name][0] == counted[c.name][0] for c in RESULT_COLUMNS if c.name in counted)
+    return len(ran) == 1
 
 
 @pytest.mark.parametrize(
@@ -53,11 +56,11 @@ def settled_by_events(row: dict) -> bool:
         (NEAR | {"fq_entry_remote_ns": 60.0, "unmap_burst": 7}, True, True),
     ],
 )
-def test_each_rule_finds_its_delicate_loads(row, delicate_from_the_start, left):
+def test_each_rule_finds_its_delicate_loads(row, delicate_from_the_start, left, monkeypatch):
     scenario = table([row])
     assert delicate.from_the_start(scenario).tolist() == [delicate_from_the_start]
     assert run.run(scenario)["delicate"].tolist() == [left]
-    assert settled_by_events(row) == left
+    assert settled_by_events(row, monkeypatch) == left
 
 
 def test_a_callback_that_was_not_foreseen_is_found(monkeypatch):
@@ -100,7 +103,7 @@ def test_a_delicate_lane_leaves_the_others_as_they_are(monkeypatch):
 def test_what_costs_little_is_followed(monkeypatch):
     scenarios = table([CALM, CALM | {"cpus": 256, "burst_period_us": 1000.0, "policy": "list_untrimmed"}])
     assert not delicate.from_the_start(scenarios).any()
-    monkeypatch.setattr(delicate, "LONE", 10.0)
+    monkeypatch.setattr(delicate, "LONE", 20.0)
     assert delicate.followed(scenarios).tolist() == [True, False]
     assert run.run(scenarios)["delicate"].tolist() == [True, False]
     assert (delicate.expected_seconds(scenarios) > 0).tolist() == [True, False]
@@ -121,6 +124,12 @@ def test_what_cannot_be_followed_event_by_event_stays_with_the_slices(change):
     scenario = table([CALM | {"cpus": 128, "iova_pages": "64", "horizon_s": 1e-3} | change])
     assert not delicate.affordable(scenario)[0]
     assert not run.run(scenario)["delicate"][0]
+
+
+@pytest.mark.parametrize(("in_flight", "expected"), [(2047, True), (2049, False), (4095, False)])
+def test_twice_the_space_in_flight_must_fit_into_2_to_the_35_pages(in_flight, expected):
+    scenario = table([CALM | {"iova_pages": str(2**20), "in_flight": in_flight}])
+    assert delicate.affordable(scenario).tolist() == [expected]
 
 
 def test_a_lane_is_found_by_the_stay_that_goes_on_as_by_those_that_ended():

@@ -367,6 +367,12 @@ def test_when_a_load_will_be_left_is_mostly_known_before():
     assert cost.simulated_s(table(rows)) == pytest.approx([0.352, 0.1, 2.0, 0.352, 2.0, 2.0])
 
 
+def test_a_load_that_nearly_fills_its_depot_is_taken_to_be_followed_to_its_horizon():
+    """8 magazines are foreseen: of 9 that is too near, of 10 it is not."""
+    rows = [CALM | {"policy": "list", "cpus": cpus, "active_cpus": 8} for cpus in (9, 10)]
+    assert cost.simulated_s(table(rows)) == pytest.approx([2.0, 0.352])
+
+
 def test_loads_that_may_keep_their_pace_are_foreseen():
     trimmed = LOAD | {"policy": "list"}
     rows = [trimmed, LOAD | {"fq_entry_remote_ns": 6_000.0}, trimmed | {"horizon_s": 0.3}]

@@ -36,7 +36,8 @@ class DmaDomain(IovaDomain):
         start_pfn: int = 1,
         costs: dict[str, float] = NO_COSTS,
         single_queue: bool = False,
-        pci: bool = True,
+        *,
+        pci: bool,
     ) -> None:
         """iommu_dma_init_fq(): a ring a CPU, or one for all (6.12's single queue)."""
         super().__init__(kernel, engine, cpus, start_pfn, costs)

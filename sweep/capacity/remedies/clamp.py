@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from sweep.capacity.fleet import HostClass
-from sweep.capacity.remedies.remedy import Answer, Changes, NoEffect, Remedy
+from sweep.capacity.remedies.remedy import Changes, NoEffect, Remedy
 from workers.schema import RCACHE_MAX_PAGES, column, parse_iova_pages
 
 MOST = int(column("in_flight").high)
@@ -28,7 +28,7 @@ def clamped(iova_pages: str) -> tuple[str, float]:
     return ",".join(f"{pages}:{weight / iovas:.6g}" for pages, weight in mix.items()), iovas
 
 
-def answer(host: HostClass) -> Answer:
+def answer(host: HostClass) -> Changes | NoEffect:
     """The same requests in IOVAs of at most 32 pages."""
     scenario = host.scenario
     if max(parse_iova_pages(scenario["iova_pages"])[0]) <= RCACHE_MAX_PAGES:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sweep.capacity.fleet import HostClass
 from sweep.capacity.kernels import fixed_policy, is_fixed
-from sweep.capacity.remedies.remedy import Answer, Changes, NoEffect, Remedy
+from sweep.capacity.remedies.remedy import Changes, NoEffect, Remedy
 
 
-def answer(host: HostClass) -> Answer:
+def answer(host: HostClass) -> Changes | NoEffect:
     """The depot of the kernel with the fix."""
     if is_fixed(host.kernel):
         return NoEffect(f"{host.kernel} has it already")

@@ -14,6 +14,7 @@ import numpy as np
 
 TARGET = 0.9
 STEPS = 6
+MOST_BOXES = 4
 LEAST_SHARE, LEAST_ROWS = 0.05, 3
 """A box must add this share of all that locks up, and so many rows."""
 
@@ -33,8 +34,8 @@ class Box:
     locked: int
 
 
-def boxes(levels: np.ndarray, rows: np.ndarray, locked: np.ndarray, most: int = 4) -> list[Box]:
-    """At most ``most`` boxes, the one found first first.
+def boxes(levels: np.ndarray, rows: np.ndarray, locked: np.ndarray) -> list[Box]:
+    """At most MOST_BOXES boxes, the one found first first.
 
     ``levels`` (cells, features): whole numbers from 0; ``rows``, ``locked`` (cells,): how many rows a cell stands for
     and how many of them lock up.
@@ -42,7 +43,7 @@ def boxes(levels: np.ndarray, rows: np.ndarray, locked: np.ndarray, most: int = 
     found: list[Box] = []
     left = np.ones(len(levels), bool)
     least = max(min(LEAST_ROWS, locked.sum()), LEAST_SHARE * locked.sum())
-    while len(found) < most and locked[left].sum() >= max(1, least):
+    while len(found) < MOST_BOXES and locked[left].sum() >= max(1, least):
         low, high = _hunt(levels[left], rows[left], locked[left])
         inside = _inside(levels, low, high)
         new, new_rows = int(locked[inside & left].sum()), int(rows[inside & left].sum())

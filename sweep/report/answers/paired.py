@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
 from sweep.aggregate import with_rate
 from sweep.config import RATE
-from sweep.pairs import CLASSES, in_file
+from sweep.pairs import CLASSES, aside
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,12 @@ def most_added(paired: Paired, before: str, after: str) -> MostAdded | None:
 
 
 def paired_of(table: pl.LazyFrame) -> Paired:
-    """Pairs the rows of a table, by way of files, so that memory does not grow with them."""
+    """Pairs the rows of a table, by way of files, so that memory does not grow with them; raises ScenarioError."""
     classes = [(pl.col("class") == name).sum().cast(pl.Int64).alias(name) for name in CLASSES]
     pairs = pl.len().cast(pl.Int64).alias("pairs")
     grown = pl.col("memory_added_bytes")
-    with tempfile.TemporaryDirectory() as scratch:
-        every = with_rate(in_file(table, Path(scratch)))
+    with aside(table) as kept:
+        every = with_rate(kept)
         load = ["before", "after", "iova_pages", "cpus", RATE]
         loads = every.group_by(load).agg(pairs, *classes, grown.max().alias("added_bytes"))
         added = every.group_by("before", "after").agg(

@@ -10,7 +10,7 @@ import polars as pl
 from sweep.config import RATE
 from sweep.report.answers.boxes import Box, boxes, covered
 from sweep.report.answers.knobs import MOST_ROWS, knobs_of
-from sweep.report.answers.words import named, si
+from sweep.report.answers.words import named, pages, si
 from workers.mixes import rounded_pages
 from workers.results import PAGE_BYTES
 from workers.schema import LOCKED, parse_iova_pages
@@ -119,7 +119,7 @@ def _value(feature: str, value: object) -> str:
     if feature == SPACE and isinstance(value, float):
         return f"{value / 2**30:.3g} GiB"
     if feature == LARGEST:
-        return "1 page" if value == 1 else f"{value} pages"
+        return pages(str(value))
     if feature == RATE and isinstance(value, float):
         return f"{si(value)}/s"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,9 @@ from sweep.pairs import CONTENT
 from sweep.report.inputs import Results
 from sweep.results import plan_of_table
 from workers import MODEL_VERSION
-from workers.schema import LOCKED, Columns, ScenarioError
+from workers.schema import LOCKED, ScenarioError
+from workers.series import TimeSeries
 from workers.task import estimate_seconds
-
-TimeSeries = Callable[[Columns], Columns]
-"""Scenario and depot columns of one row, shapes (1,), to its time series: see ``workers.series``."""
 
 MOST_SHOWN_S = 1.0
 """Of virtual time. A scenario alone takes a few seconds for it, on any number of CPUs up to some hundred."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from workers.hazard import LONG_STAY_S
 
@@ -89,6 +89,6 @@ def named(column: str) -> str:
     return NAMES.get(column, column)
 
 
-def listed(items: list[str]) -> str:
-    """A list in a sentence: a, b and c."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+def listed(items: Sequence[str], last: str = "and") -> str:
+    """A list in a sentence: a, b and c; ``last``: the word before the last one."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else ""

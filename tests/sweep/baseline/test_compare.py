@@ -112,6 +112,12 @@ def test_small_differences_are_none() -> None:
     assert moved(baseline(cell(3000)), baseline(cell(3000, **given, depot_reclaim_s=2.2, rbtree_erases=700))) == []
 
 
+def test_a_magazine_freed_to_the_tree_is_no_difference_however_few_there_were() -> None:
+    few = baseline(cell(3000, rbtree_erases=50))
+    assert moved(few, baseline(cell(3000, rbtree_erases=149))) == []
+    assert len(moved(few, baseline(cell(3000, rbtree_erases=151)))) == 1
+
+
 def test_the_tolerance_is_the_baseline_s() -> None:
     was = dataclasses.replace(baseline(cell(3000)), tolerance=TOLERANCE | {"memory": 0.2})
     assert moved(was, baseline(cell(3000, memory_peak_bytes=9 * MIB))) == []

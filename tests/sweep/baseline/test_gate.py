@@ -12,6 +12,7 @@ import pytest
 from sweep import cli
 from sweep.baseline.file import read
 from sweep.baseline.file import text as file_text
+from sweep.command import exit_code
 from sweep.compose import compose
 from sweep.run import run
 from tests.sweep import standin
@@ -167,7 +168,7 @@ def test_refused_before_anything_runs(
     before = sorted(path for path in here.rglob("*"))
     capsys.readouterr()
     monkeypatch.setattr("sweep.run.compute", never)
-    assert cli.main([*GRID, "output=b", *argv]) == 2
+    assert exit_code("sweep", cli.main, [*GRID, "output=b", *argv]) == 2
     said = capsys.readouterr()
     assert told in said.err
     assert said.err.count("\n") == 1

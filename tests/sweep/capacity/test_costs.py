@@ -60,5 +60,10 @@ def test_a_failed_run_leaves_it_unknown() -> None:
     assert answer.kind == UNKNOWN
 
 
+def test_a_failed_run_beside_a_lockup_is_no_safe_one() -> None:
+    answer, rounds = asked(lambda costs: "failed" if costs["map_ns"] < 200 else "soft_lockup")
+    assert (answer.kind, answer.between, rounds) == (UNKNOWN, None, 1)
+
+
 def test_every_cost_is_in_one_group() -> None:
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(c.name for c in COST_COLUMNS)

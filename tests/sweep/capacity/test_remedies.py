@@ -10,7 +10,7 @@ from sweep.capacity.remedies import REMEDIES, clamp, forcedac, passthrough, patc
 from sweep.capacity.remedies import patch_and_clamp as both
 from sweep.capacity.remedies.remedy import ByRule, Changes, NoEffect
 from tests.sweep.capacity.standin import host
-from workers.schema import parse_iova_pages
+from workers.schema import column, parse_iova_pages
 
 
 def test_the_patch_is_the_list_of_the_same_magazines() -> None:
@@ -60,6 +60,12 @@ def test_bursts_and_what_is_in_flight_grow_by_the_iovas_a_request() -> None:
     assert isinstance(changes, Changes)
     assert (changes.columns["unmap_burst"], changes.columns["in_flight"]) == (15, 96)
     assert isinstance(clamp.answer(host(iova_pages="32")), NoEffect)
+
+
+def test_no_more_is_in_flight_after_the_clamp_than_a_scenario_may_have() -> None:
+    changes = clamp.answer(host(iova_pages="1024", in_flight="100000"))
+    assert isinstance(changes, Changes)
+    assert changes.columns["in_flight"] == column("in_flight").high < 32 * 100_000
 
 
 def test_both_are_asked_where_both_change_something() -> None:

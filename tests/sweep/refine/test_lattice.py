@@ -14,7 +14,6 @@ def test_blocks_first_and_axes_by_value() -> None:
     assert cells.numbers.shape == (2, 2, 3)
     assert cells.numbers[0].tolist() == [[6, 7, 8], [0, 1, 2]]  # 8 CPUs are the second half of the rows
     assert cells.numbers[1].tolist() == [[9, 10, 11], [3, 4, 5]]
-    assert list(cells.axes) == [1, 2]
 
 
 def test_names_of_blocks() -> None:

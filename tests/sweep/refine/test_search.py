@@ -60,6 +60,7 @@ def test_a_band_that_only_an_audit_can_find(monkeypatch: pytest.MonkeyPatch) -> 
     search = searched(np.where(verdict, 3.0, -3.0), verdict)
     ran, wrong = shares(search, verdict)
     assert search.contradictions > 0
+    assert search.audits > 1, "an audit that finds the map wrong is not the last one"
     assert wrong < 0.01
     assert ran < 0.6
 

@@ -46,10 +46,10 @@ LocalStorage({str(tmp_path)!r}).write("chunk", b"new")
     assert storage.names() == [("chunk", 3)]
     assert storage.read("chunk") == b"old"
     assert len(list(tmp_path.iterdir())) == 2
-    assert storage.clear_parts() == 0  # too young: its writer may be alive
-    (part,) = tmp_path.glob("*.part")
+    storage.clear_parts()
+    (part,) = tmp_path.glob("*.part")  # too young: its writer may be alive
     os.utime(part, (time.time() - 4000,) * 2)
-    assert storage.clear_parts() == 1
+    storage.clear_parts()
     assert [path.name for path in tmp_path.iterdir()] == ["chunk"]
 
 

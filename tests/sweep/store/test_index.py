@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def test_no_keys_are_found_nowhere() -> None:
     assert Index().find(keys([1]))[0].tolist() == [-1]
 
 
-def test_a_million_keys_in_a_few_runs() -> None:
+def test_many_keys_in_a_few_runs() -> None:
     index = Index()
     every = np.frombuffer(np.random.default_rng(1).bytes(16 << 17), KEY)
     for first in range(0, len(every), 1000):
@@ -59,6 +60,15 @@ def test_a_million_keys_in_a_few_runs() -> None:
     files, rows = index.find(every)
     assert [index.names[file] for file in files[::999]] == [f"{n - n % 1000}" for n in range(0, len(every), 999)]
     assert rows[::999].tolist() == [n % 1000 for n in range(0, len(every), 999)]
+    assert len(index._runs) < 20
+
+
+def test_runs_are_merged_up_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "RUN_ROWS", 100)
+    index = Index()
+    for first in range(0, 1000, 10):
+        index.put(keys(list(range(first, first + 10))), "a")
+        assert max(len(run.keys) for run in index._runs) <= 100
     assert len(index._runs) < 20
 
 

@@ -15,7 +15,7 @@ from sweep.progress import Progress
 from sweep.results import write_results
 from sweep.storage import Storage, open_storage
 from sweep.store import Store, why
-from sweep.work import compute, missing
+from sweep.work import Tally, compute, missing
 from tests.sweep.contents import DEPOT
 from tests.sweep.standin import simulate
 from workers import MODEL_VERSION
@@ -44,9 +44,9 @@ class Kept:
         self.storage: Storage = open_storage(str(folder / "store"))
         store, out = Store(self.storage), open_storage(str(folder / "out"))
         with inline(simulate) as (execute, cpus), open(folder / "said", "w") as said:
-            compute(plan, windows(len(plan)), store, execute, cpus, Progress(said))
+            compute(plan, windows(len(plan)), store, execute, cpus, Progress(said), Tally())
         out.write("manifest.json", b"{}")
-        write_results(plan, store, out)
+        write_results(plan, store, out, None)
         why.remember(self.storage, "mine", out, {"array": DEPOT, "list": lists})
 
     def explain(self, plan: Plan) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,19 +38,21 @@ class Load:
 Event = tuple[int, int, bool, int, int]  # ns, CPU, unmap, first byte, bytes
 
 
-def events(load: Load, seconds: float, seed: int = 0) -> list[Event]:
+@functools.cache
+def events(load: Load, seconds: float, seed: int = 0) -> tuple[Event, ...]:
     """The events in order. It runs before it is recorded, so the first unmaps are of IOVAs nobody saw mapped."""
     found: list[Event] = []
     for domain in range(load.domains):
         part = Load(**(vars(load) | {"domains": 1, "first_cpu": load.first_cpu + domain * load.cpus}))
         found += _domain(part, seconds, np.random.default_rng((seed, domain)))
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _domain(load: Load, seconds: float, random: np.random.Generator) -> list[Event]:
     free: dict[int, list[tuple[int, int]]] = {}  # of a size: from when on, where
     queues: list[deque[tuple[int, int]]] = [deque() for _ in range(load.cpus)]
     top, out = TOP, []
+    shares = np.array(load.weights) / sum(load.weights)
     lead_ns = int(1e3 * load.period_us * (2 + load.in_flight / load.burst))
 
     def place(size: int, now: int) -> int:
@@ -59,7 +63,7 @@ def _domain(load: Load, seconds: float, random: np.random.Generator) -> list[Eve
         return top
 
     def map_one(now: int, cpu: int) -> None:
-        size = int(random.choice(load.sizes, p=np.array(load.weights) / sum(load.weights)))
+        size = int(random.choice(load.sizes, p=shares))
         iova = place(size, now)
         cuts = sorted({0, *random.integers(0, size, random.integers(0, load.pieces)).tolist()})
         for number, (first, after) in enumerate(zip(cuts, [*cuts[1:], size], strict=True)):
@@ -87,7 +91,7 @@ def _domain(load: Load, seconds: float, random: np.random.Generator) -> list[Eve
     return [event for event in out if lead_ns <= event[0] < lead_ns + 1e9 * seconds]
 
 
-def text(found: list[Event], form: str) -> str:
+def text(found: Sequence[Event], form: str) -> str:
     """The trace: ``perf`` (5.15), ``perf-ns`` (6.x), ``ftrace`` (5.15), ``ftrace6`` (6.x) or ``trace-cmd``."""
     new = form in ("perf-ns", "ftrace6", "trace-cmd")
     head = {

@@ -32,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def record(name: str = "host1.trace.txt", load: Load = LOAD, more: str = "", form: str = "ftrace") -> list[Event]:
+def record(name: str = "host1.trace.txt", load: Load = LOAD, more: str = "", form: str = "ftrace") -> tuple[Event, ...]:
     made = events(load, 0.2)
     Path(name).write_text(text(made, form) + more)
     return made

@@ -140,7 +140,7 @@ def test_pfns_steps_and_costs_are_those_of_the_twin(sizes):
     """Costs differ in the depths of finds and inserts alone, which are means here."""
     rng = random.Random(1)
     tree = Tree(sizes, 12.0, 40.0, 40.0, Counters())
-    twin = DmaDomain(KERNELS["5.15"], OneThread(1, 250, 100.0), 1)
+    twin = DmaDomain(KERNELS["5.15"], OneThread(1, 250, 100.0), 1, pci=True)
     mapped = []
     for _ in range(4000):
         if len(mapped) > 300 and rng.random() < 0.5:

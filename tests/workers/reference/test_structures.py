@@ -74,7 +74,7 @@ def test_the_hash_is_fnv1a(words):
 def test_iovas_are_conserved(kernel, actions):
     """Live nodes = in flight + queued + cached at every step, and no two IOVAs overlap."""
     engine = OneThread(2, 1000, 100)
-    domain = DmaDomain(KERNELS[kernel], engine, 2)
+    domain = DmaDomain(KERNELS[kernel], engine, 2, pci=True)
     in_flight: list[tuple[int, int]] = []
     for action, n in actions:
         cpu = n & 1
