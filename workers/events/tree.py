@@ -18,11 +18,12 @@ from workers.schema import PFNS_BELOW_4G
 
 START_PFN = 1
 LIMIT_48BIT = 1 << 36
-MEAN_INSERT_VISITS = 2.4
-"""Nodes looked at to insert, in the mean: the descent from the node above."""
+MEAN_INSERT_VISITS = 2.5
+"""Nodes looked at to insert, in the mean: the descent from the node above. Both as measured with the twin."""
 
-NEWEST_INSERT_VISITS = 1.0
-"""The same where that was the last one inserted on its side of 4 GiB: as a rule nothing is below it in the tree."""
+NEWEST_INSERT_VISITS = 1.2
+"""The same where that was the last one inserted on its side of 4 GiB: as a rule nothing is below it in the tree, but
+where a row comes to older nodes."""
 
 
 def _side(sizes: Sequence[int], floor: int, limit: int) -> Side | Slots:
@@ -42,14 +43,22 @@ class Tree:
         self.anchor = self.cached = self.cached32 = self.newest = self.newest32 = self.high.top
         self.max32_alloc_size = PFNS_BELOW_4G
         self.counted = counted
+        self.in_rows = 1.0
+        """Share of inserts right below the one before, of about as many as there are nodes."""
 
     @property
     def any_above_4g(self) -> bool:
         return self.high.lowest != self.anchor
 
     def find_ns(self) -> float:
-        """Mean cost of finding a node by its pfn."""
-        return self.visit_ns * max(log2(self.counted.nodes + 1.0) - 1.0, 1.0)
+        """Mean cost of finding a node by its pfn.
+
+        Nodes of a red-black tree into which they come in a row lie half a level deeper in the mean than those of a full
+        one, log2(n + 1) - 1: along its edge every second level is red. Where they fill holes all over the tree, as
+        leaves, the oldest, which are freed next, have risen to half a level above it. In between it goes with the
+        share that came in rows (docs/model.md says how near that is).
+        """
+        return self.visit_ns * max(log2(self.counted.nodes + 1.0) - 1.5 + self.in_rows, 1.0)
 
     def refuses(self, size_class: int) -> bool:
         """Whether a first attempt is refused without a search."""
@@ -83,13 +92,15 @@ class Tree:
             return None, visits * self.visit_ns
         if above == self.low.top:
             above = self.high.lowest
-        visits += NEWEST_INSERT_VISITS if above in (self.newest, self.newest32) else MEAN_INSERT_VISITS
+        in_row = above in (self.newest, self.newest32)
+        visits += NEWEST_INSERT_VISITS if in_row else MEAN_INSERT_VISITS
         if below_4g:
             self.cached32 = self.newest32 = new
         else:
             self.cached = self.newest = new
         counted.inserts += 1
         counted.nodes += 1
+        self.in_rows += (in_row - self.in_rows) / counted.nodes
         return new, visits * self.visit_ns + self.insert_ns
 
     def fill(self, size_classes: bytearray, low_first: bool) -> Iovas:
@@ -102,6 +113,7 @@ class Tree:
         high.reverse()
         iovas.extend(high.pop() if iova is None else iova for iova in holes)
         self.counted.inserts = self.counted.walk_steps = 0
+        self.in_rows = 1.0
         return iovas
 
     def _from_hole(self, size_class: int) -> int | None:
