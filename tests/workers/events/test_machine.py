@@ -282,6 +282,20 @@ def test_no_iova_is_lost_or_made(row, horizon_s):
     assert cached <= bins - {OVERSIZE}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iova_pages": "64", "unmap_burst": 32, "in_flight": 128},
+        {"iova_pages": "33,256", "cpus": 24, "unmap_burst": 16, "burst_period_us": 5000.0, "in_flight": 64},
+        {"iova_pages": "64", "unmap_burst": 50, "in_flight": 500, "dma32_first": False},
+    ],
+)
+def test_iovas_lie_as_deep_as_in_the_twin_s_tree(change):
+    one, twin = both({"cpus": 16, "burst_period_us": 4000.0, "horizon_s": 0.1} | change)
+    assert one["rbtree_lock_held_fraction"] == pytest.approx(twin["rbtree_lock_held_fraction"], rel=0.02)
+    assert one["callback_mean_ms"] == pytest.approx(twin["callback_mean_ms"], rel=0.025)
+
+
 def test_a_stay_that_begins_beyond_the_horizon_has_lasted_no_time():
     row = {"cpus": 2, "unmap_burst": 256, "burst_period_us": 127.6, "in_flight": 700, "phase": "aligned"}
     for horizon_s in (0.032, 0.048, 0.064):  # where a tick comes, and a CPU may be ahead of the other
