@@ -33,6 +33,7 @@ from sweep.axes import COLUMNS, NAMED
 from sweep.config import AXIS_NAMES, COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from sweep.hydra_errors import TABLES, flat, sentence, unknown
 from sweep.rate import PERIOD
+from sweep.silenced import refuse_silenced
 from workers.policy import POLICY_COLUMNS, POLICY_KEYS
 from workers.schema import ScenarioError, check_value
 
@@ -68,7 +69,7 @@ def compose(argv: list[str]) -> Composed | None:
     """
     composed: list[Composed] = []
     quoted = [_quoted(a) for a in argv]
-    given = {*quoted, *("+" + a for a in quoted)}  # not what _with_grid adds
+    typed = {*quoted, *("+" + a for a in quoted)}  # not what _with_grid adds
 
     @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
     def take(config: DictConfig) -> None:
@@ -82,7 +83,8 @@ def compose(argv: list[str]) -> Composed | None:
         for group in ("host", "workload"):
             if (name := HydraConfig.get().runtime.choices.get(group)) in getattr(library, group):
                 getattr(library, group)[name]  # its values are checked, with its name
-        composed.append(Composed(plain, library, tuple(o for o in overrides if o in given)))
+        _refuse_half_loads(overrides, plain.grid, library)
+        composed.append(Composed(plain, library, tuple(o for o in overrides if o in typed)))
 
     said = io.StringIO()
     try:
@@ -167,6 +169,17 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
             raise ScenarioError(f"{key}: given beside point, {why}")
         if key == "baselines" and config.baseline is None:
             raise ScenarioError("baselines: given without baseline=check or baseline=update")
+
+
+def _refuse_half_loads(overrides: tuple[str, ...], grid: Any, library: Library) -> None:
+    """Raises ScenarioError where the command line lays workloads under a grid whose file sets some of their columns.
+
+    What it sets itself beside them varies them.
+    """
+    typed = {match[1] for o in overrides if (match := re.match(r"\+*grid\.(\w+)", o))}
+    said = grid.workload if "workload" in typed else []
+    for name in filter(library.workload.__contains__, map(str, said if isinstance(said, list) else [said])):
+        refuse_silenced(f"grid.workload={name}", library.workload[name], grid, typed)
 
 
 def _covered(grid: DictConfig) -> dict[str, str]:

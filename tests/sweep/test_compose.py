@@ -11,6 +11,7 @@ import pytest
 
 from sweep.compose import Composed, compose
 from sweep.config import given
+from sweep.plan import Plan
 from sweep.run import plan_of
 from workers.schema import ScenarioError
 
@@ -258,6 +259,45 @@ def test_refusals_are_one_sentence(argv: list[str], told: str) -> None:
         compose(argv)
     assert told in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def planned(*argv: str) -> Plan:
+    both = composed(*argv)
+    return plan_of(both.config, both.library)
+
+
+OPEN = ("grid.iova_pages=null", "grid.unmap_burst=null")
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["workload=full_4g"], "workload: without effect in iova_pages, unmap_burst, in_flight, which grid small sets"),
+        (["+grid=smoke", "workload=scsi_128k_read"], "unmap_burst, burst_period_us, in_flight, which grid smoke sets"),
+        (["+grid=incidents", "workload=full_4g"], "which grid incidents sets itself in each of its points"),
+        (["workload=full_4g", *OPEN], "in in_flight, which grid small sets itself; empty them (grid.in_flight=null)"),
+        (["workload=full_4g", *OPEN, "grid.in_flight=[256,300]"], "without effect in in_flight, which grid small"),
+        (["grid.workload=[full_4g]", *OPEN], "grid.workload=full_4g: without effect in in_flight, which grid small"),
+    ],
+)
+def test_a_workload_counts_or_is_refused(argv: list[str], told: str) -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        planned(*argv)
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "in_flight"),
+    [
+        (["workload=full_4g", *OPEN, "grid.in_flight=null"], {256}),
+        (["grid.workload=[full_4g]", *OPEN, "grid.in_flight=[256,300]"], {256, 300}),
+    ],
+)
+def test_what_the_default_grid_leaves_open_is_the_workload_s(argv: list[str], in_flight: set[int]) -> None:
+    plan = planned(*argv)
+    rows = plan.rows(np.arange(len(plan)))
+    assert ({*rows["iova_pages"]}, {*rows["unmap_burst"]}, {*rows["in_flight"]}) == ({"16"}, {192}, in_flight)
+    assert len({*rows["burst_period_us"]}) == 4
 
 
 def test_large_is_large() -> None:
