@@ -30,6 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweep.axes import COLUMNS, NAMED
+from sweep.base_sixty import refuse_base_60
 from sweep.config import AXIS_NAMES, COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from sweep.hydra_errors import TABLES, flat, sentence, unknown
 from sweep.rate import PERIOD
@@ -114,6 +115,8 @@ def _arguments(argv: list[str]) -> Iterator[None]:
 def _quoted(argument: str) -> str:
     """Paths are taken as they are: brackets, commas, blanks and ${ in them are not Hydra's, nor are letters like ü."""
     key, _, path = argument.partition("=")
+    if key.lstrip("+") in (*GROUPS, *CHOSEN) and re.fullmatch(_NO_TEXT, path, re.IGNORECASE):
+        return f"{key}='{path}'"  # a file may be called by a number
     foreign = not path.isascii() and re.fullmatch(r"[\w.-]+", path)
     if path in ("", "null") or path[0] in "'\"" or not (foreign or key in _PATHS):
         return argument
@@ -123,6 +126,8 @@ def _quoted(argument: str) -> str:
 
 
 _PATHS = ("points", "output", "store", "point", "baselines")
+_NO_TEXT = r"[+-]?(\.?\d[\w.+-]*|nan|inf)|true|false"
+"""What Hydra reads as a number or a truth value, and more that it would read as it is."""
 
 
 def _with_grid(argv: list[str]) -> list[str]:
@@ -244,6 +249,9 @@ def _library() -> Library:
                 if name in named:
                     raise ScenarioError(f"{where}: given in {source.path}, but conf/ has one; allowed is another name")
                 named.files[name] = where, file
+    if (grid := str(HydraConfig.get().runtime.choices.get("grid"))) in found["grid"]:
+        where, file = found["grid"].files[grid]
+        refuse_base_60(where, file.read_text(encoding="utf-8"))  # of the others it is refused where they are read
     return Library(**{group: found[group] for group in GROUPS})
 
 
@@ -263,7 +271,8 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
     Raises ScenarioError for one that is not ``allowed``, where anything is, and for a bad value.
     """
     try:
-        values = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        values = OmegaConf.to_container(OmegaConf.create(text))
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{where}: is no UTF-8 text ({error.reason} at byte {error.start})") from None
     except RecursionError:
@@ -272,6 +281,7 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
         raise ScenarioError(f"{where}: cannot be read as YAML ({flat(str(error))})") from None
     if not isinstance(values, dict):
         raise ScenarioError(f"{where}: holds no keys; allowed are {', '.join(allowed) or 'lines of KEY: VALUE'}")
+    refuse_base_60(where, text)
     for key, value in ((str(key), value) for key, value in values.items()):
         if allowed and key not in (*allowed, "sources"):
             raise ScenarioError(f"{where}: {key} is unknown; allowed are {', '.join(allowed)}")

@@ -99,6 +99,17 @@ def test_the_small_grid_stands_beside_other_overrides_wherever_flags_are(tmp_pat
         assert vars(composed(*argv).config.grid) == grid()
 
 
+@pytest.mark.parametrize("name", ["20261201", "007", "1e5", "2024-12-01", "nan", "True"])
+def test_names_that_look_like_numbers(tmp_path: Path, name: str) -> None:
+    files = {"grid": "name: mine\ncpus: [4]\n", "host": "rb_visit_ns: 7\n", "workload": "in_flight: 9\n"}
+    for group, text in files.items():
+        (tmp_path / group).mkdir()
+        (tmp_path / group / f"{name}.yaml").write_text(text)
+    config = composed("--config-dir", str(tmp_path), f"+grid={name}", f"host={name}", f"workload={name}").config
+    assert (config.grid.cpus, config.host.rb_visit_ns, config.workload.in_flight) == ([4], 7, 9)
+    assert composed("--config-dir", str(tmp_path), f"grid={name}").overrides == (f"+grid='{name}'",)
+
+
 def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     files = {
         "grid/mine.yaml": "name: mine\ncpus: [4]\nhost: [box]\nworkload: [load]\npolicy: [tiny, list]\n",
@@ -133,6 +144,7 @@ def test_a_file_of_ones_own_never_goes_unsaid(tmp_path: Path, name: str) -> None
         ("rb_vist_ns: 1\n", "host/box.yaml: rb_vist_ns is unknown"),
         ("a: [", "host/box.yaml: cannot be read as YAML"),
         ("- 1\n", "host/box.yaml: holds no keys"),
+        ("rb_visit_ns: 1:30.5\n", "host/box.yaml: 1:30.5 was given in line 1, which YAML reads as a number in base 60"),
         ("rb_visit_ns: abc\n", "host/box.yaml: rb_visit_ns: 'abc' was given; allowed is a number from 0 to 1e+09"),
         ("rb_visit_ns: -3\n", "host/box.yaml: rb_visit_ns: -3 was given; allowed is a number from 0 to 1e+09"),
         ("rb_visit_ns: \udcff\n", "host/box.yaml: is no UTF-8 text"),
@@ -154,6 +166,13 @@ def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
     assert "box" in other.library.host
 
 
+@pytest.mark.parametrize("said", ['"32:1"', "1:0.9,32:0.1"])
+def test_a_mix_of_sizes_is_a_text(tmp_path: Path, said: str) -> None:
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "mine.yaml").write_text(f"cpus: 4\niova_pages: {said}\n")
+    assert grid("--config-dir", str(tmp_path), "+grid=mine")["iova_pages"] == said.strip('"')
+
+
 @pytest.mark.parametrize("key", ["depot_capacity", "trim_threshold_per_cpu", "magazine_pfns"])
 def test_a_bad_depot_of_ones_own(tmp_path: Path, key: str) -> None:
     (tmp_path / "depot").mkdir()
@@ -171,6 +190,8 @@ def test_a_bad_depot_of_ones_own(tmp_path: Path, key: str) -> None:
         (b"- 1\n", "grid/mine.yaml: holds no keys; allowed are lines of KEY: VALUE"),
         (b"name: \xff\n", "grid/mine.yaml: is no UTF-8 text"),
         (b"a: [\n", "grid/mine.yaml: cannot be read as YAML"),
+        (b"iova_pages: [1, 32:1]\n", "32:1 was given in line 1, which YAML reads as a number in base 60; allowed is"),
+        (b"name: m\nseed: 1:30\n", "grid/mine.yaml: 1:30 was given in line 2, which YAML reads as a number in base 60"),
         (b"cpus: &a [*a]\n", "grid/mine.yaml: holds a value that contains itself or is nested too deeply"),
         (b"defaults: [other]\n", "defaults: 'other' was given; there is no file grid/other.yaml"),
     ],
