@@ -30,9 +30,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweep.axes import COLUMNS, NAMED
+from sweep.base_sixty import refuse_base_60
 from sweep.config import AXIS_NAMES, COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from sweep.hydra_errors import TABLES, flat, sentence, unknown
 from sweep.rate import PERIOD
+from sweep.silenced import refuse_silenced
 from workers.policy import POLICY_COLUMNS, POLICY_KEYS
 from workers.schema import ScenarioError, check_value
 
@@ -68,7 +70,7 @@ def compose(argv: list[str]) -> Composed | None:
     """
     composed: list[Composed] = []
     quoted = [_quoted(a) for a in argv]
-    given = {*quoted, *("+" + a for a in quoted)}  # not what _with_grid adds
+    typed = {*quoted, *("+" + a for a in quoted)}  # not what _with_grid adds
 
     @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
     def take(config: DictConfig) -> None:
@@ -82,7 +84,8 @@ def compose(argv: list[str]) -> Composed | None:
         for group in ("host", "workload"):
             if (name := HydraConfig.get().runtime.choices.get(group)) in getattr(library, group):
                 getattr(library, group)[name]  # its values are checked, with its name
-        composed.append(Composed(plain, library, tuple(o for o in overrides if o in given)))
+        _refuse_half_loads(overrides, plain.grid, library)
+        composed.append(Composed(plain, library, tuple(o for o in overrides if o in typed)))
 
     said = io.StringIO()
     try:
@@ -112,6 +115,8 @@ def _arguments(argv: list[str]) -> Iterator[None]:
 def _quoted(argument: str) -> str:
     """Paths are taken as they are: brackets, commas, blanks and ${ in them are not Hydra's, nor are letters like ü."""
     key, _, path = argument.partition("=")
+    if key.lstrip("+") in (*GROUPS, *CHOSEN) and re.fullmatch(_NO_TEXT, path, re.IGNORECASE):
+        return f"{key}='{path}'"  # a file may be called by a number
     foreign = not path.isascii() and re.fullmatch(r"[\w.-]+", path)
     if path in ("", "null") or path[0] in "'\"" or not (foreign or key in _PATHS):
         return argument
@@ -121,6 +126,8 @@ def _quoted(argument: str) -> str:
 
 
 _PATHS = ("points", "output", "store", "point", "baselines")
+_NO_TEXT = r"[+-]?(\.?\d[\w.+-]*|nan|inf)|true|false"
+"""What Hydra reads as a number or a truth value, and more that it would read as it is."""
 
 
 def _with_grid(argv: list[str]) -> list[str]:
@@ -167,6 +174,17 @@ def _refuse_without_effect(overrides: tuple[str, ...], config: DictConfig) -> No
             raise ScenarioError(f"{key}: given beside point, {why}")
         if key == "baselines" and config.baseline is None:
             raise ScenarioError("baselines: given without baseline=check or baseline=update")
+
+
+def _refuse_half_loads(overrides: tuple[str, ...], grid: Any, library: Library) -> None:
+    """Raises ScenarioError where the command line lays workloads under a grid whose file sets some of their columns.
+
+    What it sets itself beside them varies them.
+    """
+    typed = {match[1] for o in overrides if (match := re.match(r"\+*grid\.(\w+)", o))}
+    said = grid.workload if "workload" in typed else []
+    for name in filter(library.workload.__contains__, map(str, said if isinstance(said, list) else [said])):
+        refuse_silenced(f"grid.workload={name}", library.workload[name], grid, typed)
 
 
 def _covered(grid: DictConfig) -> dict[str, str]:
@@ -231,6 +249,9 @@ def _library() -> Library:
                 if name in named:
                     raise ScenarioError(f"{where}: given in {source.path}, but conf/ has one; allowed is another name")
                 named.files[name] = where, file
+    if (grid := str(HydraConfig.get().runtime.choices.get("grid"))) in found["grid"]:
+        where, file = found["grid"].files[grid]
+        refuse_base_60(where, file.read_text(encoding="utf-8"))  # of the others it is refused where they are read
     return Library(**{group: found[group] for group in GROUPS})
 
 
@@ -250,7 +271,8 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
     Raises ScenarioError for one that is not ``allowed``, where anything is, and for a bad value.
     """
     try:
-        values = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        values = OmegaConf.to_container(OmegaConf.create(text))
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{where}: is no UTF-8 text ({error.reason} at byte {error.start})") from None
     except RecursionError:
@@ -259,6 +281,7 @@ def _values(where: str, file: Traversable, allowed: tuple[str, ...]) -> dict[str
         raise ScenarioError(f"{where}: cannot be read as YAML ({flat(str(error))})") from None
     if not isinstance(values, dict):
         raise ScenarioError(f"{where}: holds no keys; allowed are {', '.join(allowed) or 'lines of KEY: VALUE'}")
+    refuse_base_60(where, text)
     for key, value in ((str(key), value) for key, value in values.items()):
         if allowed and key not in (*allowed, "sources"):
             raise ScenarioError(f"{where}: {key} is unknown; allowed are {', '.join(allowed)}")

@@ -20,6 +20,7 @@ from sweep.config import ClusterConfig, Library, SweepConfig
 from sweep.executor import check_executor
 from sweep.plan import WINDOW_ROWS, Plan, windows
 from sweep.progress import duration
+from sweep.report.answers.words import count as counted
 from sweep.results import SCENARIO
 from sweep.rounds import strategy
 from sweep.run import name_of, places, plan_of
@@ -201,7 +202,7 @@ def lines(config: SweepConfig, rows: int, found: ToRun, measured: Calibration | 
         *said,
         f"chunks       {found.chunks}",
         f"core-hours   {core_s / 3600:.3g}",
-        f"wall time    {duration(core_s / cpus)} on {cpus} CPUs",
+        f"wall time    {duration(core_s / cpus)} on {counted(cpus, 'CPU')}",
         f"memory       {measured.peak_mib:.0f} MiB a worker, {cpus * measured.peak_mib / 1024:.1f} GiB in all",
         f"disk         {store_mib + table_mib:.3g} MiB: store {store_mib:.3g}, table {table_mib:.3g}",
         f"calibration  {measured.rows} scenarios in {measured.seconds:.1f} s,"

@@ -167,7 +167,8 @@ def _columns(layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, Lookup]
             taken = dict(zip(dimensions, levels, strict=True))
             value = _value(column.name, overlay([layer.levels[taken[layer.dimension]] for layer in within]))
             if value is None and column.required:
-                raise ScenarioError(f"{column.name}: missing; it has no default")
+                cure = f"give grid.{column.name}=[...]" + " or workload=NAME" * (column.name != "cpus")
+                raise ScenarioError(f"{column.name}: missing; it has no default: {cure}")
             values.append(check_value(column, column.default if value is None else value))
         table = to_columns([{column.name: value} for value in values])[column.name]
         columns[column.name] = Lookup(dimensions, table.reshape([sizes[d] for d in dimensions]))

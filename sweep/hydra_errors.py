@@ -60,7 +60,8 @@ def sentence(error: BaseException) -> str:
         if (refused := _wrong_kind(str(error), link)) is not None:
             return refused
         if isinstance(link, ValidationError) and link.full_key:
-            return f"{link.full_key}: {flat(str(link.msg))}"
+            allowed = _ALLOWED.get(_type_of(str(link.full_key)))
+            return f"{link.full_key}: {flat(str(link.msg))}" + (f"; allowed {allowed}" if allowed else "")
         if isinstance(link, UnicodeDecodeError):
             return f"a configuration file is no UTF-8 text ({link})"
     text = flat(str(error).partition("See https://")[0])
@@ -72,6 +73,8 @@ def sentence(error: BaseException) -> str:
         if group == "grid":
             return f"grid: {name!r} was given beside another; allowed is one"
         return f"{group}: {name!r} was given with +, as one more; allowed is one, {group}={name}"
+    if absent := re.match(r"Additional config directory ('.*' not found)", text):
+        return f"--config-dir: {absent[1]}; allowed is the path of a folder"
     if text.startswith("Error merging override "):
         return f"{text.removeprefix('Error merging override ')!r} was given; {flat(str(chain[-1])).rstrip('.')}"
     if composing := re.match(r"In '([^']+)': \w+ raised while composing config: (.*)", text):

@@ -51,7 +51,8 @@ def check(manifest: dict[str, Any], url: str) -> None:
     """Raises ScenarioError where a manifest, of the folder ``url``, is none that a sweep writes."""
     for key, kind in READ.items():
         if not isinstance(manifest.get(key), kind):
-            raise ScenarioError(f"DIR: {url} was given; the {key} in its {MANIFEST} are none that a sweep writes")
+            are = "are" if key == "versions" else "is"
+            raise ScenarioError(f"DIR: {url} was given; the {key} in its {MANIFEST} {are} none that a sweep writes")
 
 
 def _commit(tree: Path) -> str | None:

@@ -33,6 +33,7 @@ from sweep.report.page import FIGURES, PAGE, document, figures, write_report
 from sweep.report.view import view_of
 from sweep.results import Joined, despite_losses, write_results
 from sweep.rounds import Everything, Refined, strategy
+from sweep.silenced import refuse_silenced
 from sweep.status import begin, refuse_running
 from sweep.storage import Storage, open_storage
 from sweep.storage.names import is_remote
@@ -130,6 +131,7 @@ def plan_of(config: SweepConfig, library: Library) -> Plan:
                 f"points: {config.points}: policy: {policy!r} was given; allowed are {allowed} (row {row + 1})"
             )
         return TablePlan(points, library.depot)
+    refuse_silenced("workload", given(config.workload), config.grid)
     return expand(config.grid, given(config.host), given(config.workload), library)
 
 

@@ -12,7 +12,7 @@ from sweep.aggregate import highest, lowest
 from sweep.pairs import CLASSES
 from sweep.report.answers.paired import Paired, most_added
 from sweep.report.answers.safe_rate import safe_rates
-from sweep.report.answers.words import count, cut_off, mib, pages, reach, si, too_short
+from sweep.report.answers.words import count, cut_off, expecting, mib, pages, reach, si, too_short
 from sweep.report.view import View
 
 WIDTH = 100
@@ -137,11 +137,10 @@ def _doubts(view: View, labels: dict[str, str]) -> list[str]:
     the model is not known to be right for. A line each, where there is something."""
     loads = view.loads.filter(pl.col("policy").is_in(view.shown))
     names = ("scenarios", "undecided", "implied", "unchecked", "expecting", "cut", "short")
-    every, none, implied, unchecked, expecting, cut, short = (int(loads[name].sum()) for name in names)
+    every, none, implied, unchecked, doubtful, cut, short = (int(loads[name].sum()) for name in names)
     said = [too_short(short)] if short else []
-    if expecting:
-        those = count(expecting, "safe scenario expects", "safe scenarios expect")
-        said.append(f"! {those} a lockup within exposure_s: less likely than not, but many if any")
+    if doubtful:
+        said.append(expecting(doubtful))
     if cut:
         said.append(cut_off(cut))
     side = dict(zip(view.shown, (" before", " after"), strict=True)) if view.pair else {}

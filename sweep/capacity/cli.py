@@ -37,6 +37,8 @@ FILES = ("capacity.csv", "capacity.md", "capacity.html", "runs.csv", "figures/he
 def main(argv: list[str], simulate: Simulate = simulate) -> int:
     """Runs the command; 0, or 1 where a run of the model failed. Raises ScenarioError for bad input."""
     options = _parser().parse_args(argv)
+    if options.example and options.fleet is not None:
+        raise ScenarioError(f"--example: given beside {options.fleet}; it prints another fleet; leave one of them out")
     if options.example:
         print((importlib.resources.files("conf") / "fleet" / "example.csv").read_text(encoding="utf-8"), end="")
         return COMPLETE

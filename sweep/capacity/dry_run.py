@@ -9,6 +9,7 @@ from sweep.dry_run import calibrate, to_run
 from sweep.lab import Lab
 from sweep.plan import TablePlan
 from sweep.progress import duration
+from sweep.report.answers.words import count
 from sweep.task import Simulate
 from workers.schema import COST_COLUMNS
 from workers.tables import to_columns
@@ -37,6 +38,7 @@ def estimate(study: Study, lab: Lab, simulate: Simulate, cpus: int) -> list[str]
         *said,
         f"core time     {duration(first_s)} for the first batch, {a_run_s:.2g} s for each run after that;"
         f" at most {duration(first_s + later * a_run_s)}",
-        f"wall time     {duration(first_s / cpus)} to {duration((first_s + later * a_run_s) / cpus)} on {cpus} CPUs",
+        f"wall time     {duration(first_s / cpus)} to {duration((first_s + later * a_run_s) / cpus)}"
+        f" on {count(cpus, 'CPU')}",
         f"calibration   {measured.rows} runs in {measured.seconds:.1f} s",
     ]

@@ -39,7 +39,10 @@ class Results:
 def open_results(storage: Storage) -> Results:
     """The results in a folder or bucket; raises ScenarioError where there are none, or they cannot be read."""
     try:
-        manifest = json.loads(storage.read(MANIFEST))
+        try:
+            manifest = json.loads(storage.read(MANIFEST))
+        except ValueError as error:
+            raise ValueError(f"{MANIFEST} is damaged: {error}") from None
         if not isinstance(manifest, dict):
             raise ValueError(f"{MANIFEST} holds no object")
         path, options = storage.polars(RESULTS)

@@ -13,11 +13,11 @@ from workers.series import TimeSeries, time_series
 
 
 def lead(results: Results) -> tuple[Block, ...]:
-    """What a reader who stops there should know: the safe rates, and what the patch does and does not."""
+    """What a reader who stops there should know: what the patch does and does not, in sentences, and the safe rates."""
     view = view_of(results)
     if not _decided(view):
         return (Paragraph("No scenario of this sweep has a verdict, so nothing can be said of any machine."),)
-    return (*safe_rates.lead(view), Bullets(tuple(_said(view))))
+    return (Bullets(tuple(_said(view))), *safe_rates.lead(view))
 
 
 def sections(results: Results, time_series: TimeSeries = time_series) -> tuple[Section, ...]:

@@ -28,9 +28,15 @@ On the machine, either of:
   trace-cmd record -e iommu:map -e iommu:unmap -b 20480 -o iommu.dat sleep 10
   trace-cmd report -t -i iommu.dat | xz > trace.txt.xz
 """
+OPEN = "grid.iova_pages=null grid.unmap_burst=null grid.in_flight=null"
+"""Leaves to the workload what the default grid would set itself; its CPUs, rates and policies remain."""
+
 EPILOG = f"""\
-Then:
+Then, the machine as it is, and the same load at other rates on other machines:
   python -m sweep points=OUTPUT/NAME.csv
+  python -m sweep --config-dir OUTPUT workload=NAME {OPEN}
+
+or with a grid of your own, OUTPUT/grid/MINE.yaml, that sets none of a workload's columns:
   python -m sweep --config-dir OUTPUT +grid=MINE workload=NAME
 
 Exit codes: 0 written (warnings are printed), {ENDS}.
@@ -62,6 +68,7 @@ def main(argv: list[str]) -> int:
     print(text(found))
     print(f"\nworkload: {files[0]}\npoints:   {files[1]}")
     print(f"\nrun it:   python -m sweep {shlex.quote(f'points={files[1]}')}")
+    print(f"vary it:  python -m sweep --config-dir {shlex.quote(given.output)} workload={name} {OPEN}")
     return COMPLETE
 
 

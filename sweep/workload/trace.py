@@ -71,10 +71,46 @@ class Seen:
 
 
 def blocks(path: str, seen: Seen) -> Iterator[Events]:
-    """The events of a trace, some ten thousand at a time; counts lines in ``seen``.
+    """The events of a trace in the order of their times, some ten thousand at a time; counts lines in ``seen``.
 
-    ``path``: plain, gzip or xz, ``-`` for standard input. Raises ScenarioError where it cannot be read.
+    ``path``: plain, gzip or xz, ``-`` for standard input. Raises ScenarioError where it cannot be read, and where
+    lines are out of order by more than half a block: CPUs' records one behind the other, or the newest line first.
     """
+    held, given_ns = None, -1
+    for events in _unordered(path, seen):
+        both = _sorted([held, events] if held else [events])
+        if len(both.time_ns) and both.time_ns[0] < given_ns:
+            back_s = (given_ns - int(both.time_ns[0])) / 1e9
+            raise ScenarioError(
+                f"{path} was given; its lines are not in the order of their times: by line {seen.lines} they go back"
+                f" by {back_s:.3g} s; sort them by time"
+            )
+        half = len(both.time_ns) // 2  # what follows may belong before the rest
+        first, held = _cut(both, slice(half)), _cut(both, slice(half, None))
+        if half:
+            given_ns = int(first.time_ns[-1])
+            yield first
+    if held:
+        yield held
+
+
+def _columns(events: Events) -> list[np.ndarray]:
+    return [events.time_ns, events.cpu, events.unmap, events.iova, events.size_bytes]
+
+
+def _cut(events: Events, some: slice) -> Events:
+    return Events(*(column[some] for column in _columns(events)))
+
+
+def _sorted(several: list[Events]) -> Events:
+    """As one, by time; trace_pipe may print CPUs a little out of order."""
+    columns = [np.concatenate(parts) for parts in zip(*map(_columns, several), strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    return Events(*(column[order] for column in columns))
+
+
+def _unordered(path: str, seen: Seen) -> Iterator[Events]:
+    """The events block by block, in the order of the lines."""
     left = b""
     try:
         with _raw(path) as raw, _unpacked(raw, path) as file:
@@ -137,7 +173,7 @@ def _events(block: bytes, seen: Seen) -> Events:
         (pl.col("4") == "unmap").alias("unmap"),
         pl.col("5").str.to_integer(base=16).alias("iova"),
         pl.col("6").cast(pl.Int64).alias("size_bytes"),
-    ).sort("time_ns", maintain_order=True)  # trace_pipe may print CPUs a little out of order
+    )
     return Events(*(typed[name].to_numpy() for name in typed.columns))
 
 

@@ -68,6 +68,14 @@ def test_it_shows_and_can_be_used(page: Page, axe: str, made: Path, name: str, w
     assert [(v["id"], v["help"], v["nodes"][0]["html"]) for v in violations] == []
 
 
+def test_before_and_after_are_side_by_side_on_a_phone(page: Page, made: Path) -> None:
+    page.open(made / PAGES[0], 390)
+    heads = "[...document.querySelector('table').querySelectorAll('th[scope=col]')]"
+    ends = page.evaluate(f"{heads}.slice(2, 5).map(head => head.getBoundingClientRect().right)")
+    pictures = page.evaluate("[...document.images].map(image => image.getBoundingClientRect().right)")
+    assert max(ends + pictures) <= 390
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_no_text_became_an_element(page: Page, made: Path, name: str) -> None:
     page.open(made / name, WIDTHS[-1])

@@ -11,6 +11,7 @@ import pytest
 
 from sweep.compose import Composed, compose
 from sweep.config import given
+from sweep.plan import Plan
 from sweep.run import plan_of
 from workers.schema import ScenarioError
 
@@ -98,6 +99,17 @@ def test_the_small_grid_stands_beside_other_overrides_wherever_flags_are(tmp_pat
         assert vars(composed(*argv).config.grid) == grid()
 
 
+@pytest.mark.parametrize("name", ["20261201", "007", "1e5", "2024-12-01", "nan", "True"])
+def test_names_that_look_like_numbers(tmp_path: Path, name: str) -> None:
+    files = {"grid": "name: mine\ncpus: [4]\n", "host": "rb_visit_ns: 7\n", "workload": "in_flight: 9\n"}
+    for group, text in files.items():
+        (tmp_path / group).mkdir()
+        (tmp_path / group / f"{name}.yaml").write_text(text)
+    config = composed("--config-dir", str(tmp_path), f"+grid={name}", f"host={name}", f"workload={name}").config
+    assert (config.grid.cpus, config.host.rb_visit_ns, config.workload.in_flight) == ([4], 7, 9)
+    assert composed("--config-dir", str(tmp_path), f"grid={name}").overrides == (f"+grid='{name}'",)
+
+
 def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     files = {
         "grid/mine.yaml": "name: mine\ncpus: [4]\nhost: [box]\nworkload: [load]\npolicy: [tiny, list]\n",
@@ -132,6 +144,7 @@ def test_a_file_of_ones_own_never_goes_unsaid(tmp_path: Path, name: str) -> None
         ("rb_vist_ns: 1\n", "host/box.yaml: rb_vist_ns is unknown"),
         ("a: [", "host/box.yaml: cannot be read as YAML"),
         ("- 1\n", "host/box.yaml: holds no keys"),
+        ("rb_visit_ns: 1:30.5\n", "host/box.yaml: 1:30.5 was given in line 1, which YAML reads as a number in base 60"),
         ("rb_visit_ns: abc\n", "host/box.yaml: rb_visit_ns: 'abc' was given; allowed is a number from 0 to 1e+09"),
         ("rb_visit_ns: -3\n", "host/box.yaml: rb_visit_ns: -3 was given; allowed is a number from 0 to 1e+09"),
         ("rb_visit_ns: \udcff\n", "host/box.yaml: is no UTF-8 text"),
@@ -153,6 +166,13 @@ def test_a_bad_file_of_ones_own(tmp_path: Path, text: str, told: str) -> None:
     assert "box" in other.library.host
 
 
+@pytest.mark.parametrize("said", ['"32:1"', "1:0.9,32:0.1"])
+def test_a_mix_of_sizes_is_a_text(tmp_path: Path, said: str) -> None:
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "mine.yaml").write_text(f"cpus: 4\niova_pages: {said}\n")
+    assert grid("--config-dir", str(tmp_path), "+grid=mine")["iova_pages"] == said.strip('"')
+
+
 @pytest.mark.parametrize("key", ["depot_capacity", "trim_threshold_per_cpu", "magazine_pfns"])
 def test_a_bad_depot_of_ones_own(tmp_path: Path, key: str) -> None:
     (tmp_path / "depot").mkdir()
@@ -170,6 +190,8 @@ def test_a_bad_depot_of_ones_own(tmp_path: Path, key: str) -> None:
         (b"- 1\n", "grid/mine.yaml: holds no keys; allowed are lines of KEY: VALUE"),
         (b"name: \xff\n", "grid/mine.yaml: is no UTF-8 text"),
         (b"a: [\n", "grid/mine.yaml: cannot be read as YAML"),
+        (b"iova_pages: [1, 32:1]\n", "32:1 was given in line 1, which YAML reads as a number in base 60; allowed is"),
+        (b"name: m\nseed: 1:30\n", "grid/mine.yaml: 1:30 was given in line 2, which YAML reads as a number in base 60"),
         (b"cpus: &a [*a]\n", "grid/mine.yaml: holds a value that contains itself or is nested too deeply"),
         (b"defaults: [other]\n", "defaults: 'other' was given; there is no file grid/other.yaml"),
     ],
@@ -197,6 +219,7 @@ def test_points_of_a_grid_from_the_command_line() -> None:
         (["+grid=lage"], "grid: 'lage' was given; allowed are ci, incidents, large, small, smoke"),
         (["host=hihg"], "host: 'hihg' was given; allowed are"),
         (["cluster.cpus=abc"], "cluster.cpus: Value 'abc'"),
+        (["cluster.cpus=two"], "could not be converted to Integer; allowed is a whole number or null"),
         (["cluster.cpus=0"], "cluster.cpus: 0 was given; allowed is a whole number from 1"),
         (["cluster.cpus=-1", "executor=inline"], "cluster.cpus: -1 was given; allowed is a whole number from 1"),
         (["cluster.address=here"], "cluster.address: 'here' was given; allowed are local, auto and HOST:PORT"),
@@ -236,6 +259,7 @@ def test_points_of_a_grid_from_the_command_line() -> None:
         (["hydra.mode=MULTIRUN"], "a sweep expands its grid itself"),
         (["--foo"], "unrecognized arguments: --foo"),
         (["--config-dir", "/nonexistent"], "'/nonexistent' not found"),
+        (["--config-dir", "/nonexistent"], "--config-dir: '/nonexistent' not found; allowed is the path of a folder"),
         (["+grid=small", "+grid=large"], "grid: 'large' was given beside another; allowed is one"),
         (["+host=low"], "host: 'low' was given with +, as one more; allowed is one, host=low"),
         (["points=a.csv", "host=low"], "host: given beside points"),
@@ -258,6 +282,45 @@ def test_refusals_are_one_sentence(argv: list[str], told: str) -> None:
         compose(argv)
     assert told in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def planned(*argv: str) -> Plan:
+    both = composed(*argv)
+    return plan_of(both.config, both.library)
+
+
+OPEN = ("grid.iova_pages=null", "grid.unmap_burst=null")
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["workload=full_4g"], "workload: without effect in iova_pages, unmap_burst, in_flight, which grid small sets"),
+        (["+grid=smoke", "workload=scsi_128k_read"], "unmap_burst, burst_period_us, in_flight, which grid smoke sets"),
+        (["+grid=incidents", "workload=full_4g"], "which grid incidents sets itself in each of its points"),
+        (["workload=full_4g", *OPEN], "in in_flight, which grid small sets itself; empty them (grid.in_flight=null)"),
+        (["workload=full_4g", *OPEN, "grid.in_flight=[256,300]"], "without effect in in_flight, which grid small"),
+        (["grid.workload=[full_4g]", *OPEN], "grid.workload=full_4g: without effect in in_flight, which grid small"),
+    ],
+)
+def test_a_workload_counts_or_is_refused(argv: list[str], told: str) -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        planned(*argv)
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "in_flight"),
+    [
+        (["workload=full_4g", *OPEN, "grid.in_flight=null"], {256}),
+        (["grid.workload=[full_4g]", *OPEN, "grid.in_flight=[256,300]"], {256, 300}),
+    ],
+)
+def test_what_the_default_grid_leaves_open_is_the_workload_s(argv: list[str], in_flight: set[int]) -> None:
+    plan = planned(*argv)
+    rows = plan.rows(np.arange(len(plan)))
+    assert ({*rows["iova_pages"]}, {*rows["unmap_burst"]}, {*rows["in_flight"]}) == ({"16"}, {192}, in_flight)
+    assert len({*rows["burst_period_us"]}) == 4
 
 
 def test_large_is_large() -> None:

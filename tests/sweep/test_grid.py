@@ -105,6 +105,7 @@ def test_points_times_axes() -> None:
         ({}, "grid: it is empty"),
         ({"cpus": []}, "grid.cpus: an empty list"),
         ({"cpus": 8, "in_flight": 16, "burst_period_us": 1}, "unmap_burst: missing"),
+        ({"cpus": 8}, "no default: give grid.unmap_burst=[...] or workload=NAME"),
         ({"cpus": 8, "in_flight": 16, "unmap_rate_per_s": 1}, "unmap_burst: missing"),
         (LOAD | {"unmap_burst": 17}, "unmap_burst: 17 was given; allowed is at most in_flight (16)"),
         (LOAD | {"active_cpus": 9}, "active_cpus: 9 was given"),

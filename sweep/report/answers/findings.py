@@ -8,7 +8,7 @@ from sweep.aggregate import highest, lowest
 from sweep.config import RATE
 from sweep.report.answers.callbacks import rearm_ms
 from sweep.report.answers.paired import Paired, most_added
-from sweep.report.answers.words import count, listed, mib, pages, seconds, share, too_short
+from sweep.report.answers.words import count, expecting, listed, mib, pages, seconds, share, too_short
 from workers.schema import RCACHE_MAX_PAGES, parse_iova_pages
 
 CACHED, MIXED, OVERSIZE = "cached", "mixed", "oversize"
@@ -134,7 +134,7 @@ def alone(loads: pl.DataFrame, policy: str) -> list[str]:
 
 
 def undecided(loads: pl.DataFrame) -> list[str]:
-    """What has no verdict, was implied, ran too short for one, or lies beyond what the model was checked for."""
+    """What has no verdict, was implied, expects a lockup or ran too short for one, or lies beyond what was checked."""
     every = int(loads["scenarios"].sum())
     failed, none, implied, unchecked = (int(loads[n].sum()) for n in ("failed", "undecided", "implied", "unchecked"))
     ran = every - none - implied
@@ -144,6 +144,8 @@ def undecided(loads: pl.DataFrame) -> list[str]:
         said.append(f"Of {count(every, 'scenario')} {listed(parts)}; they are taken neither as safe nor as locked up.")
     if implied:
         said.append(f"{implied:,} of {count(every, 'verdict')} are implied by their neighbours, not run.")
+    if doubtful := int(loads["expecting"].sum()):
+        said.append(f"{expecting(doubtful)}; maps mark them with !.")
     if short := int(loads["short"].sum()):
         said.append(f"{too_short(short)}; give a longer horizon_s.")
     if unchecked:

@@ -48,6 +48,12 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def expecting(number: int) -> str:
+    """How many scenarios that count as safe are marked with a ``!``, and why."""
+    those = count(number, "safe scenario expects", "safe scenarios expect")
+    return f"! {those} a lockup within exposure_s: less likely than not, but many if any"
+
+
 def too_short(number: int) -> str:
     """Of how many scenarios that count as safe the run says nothing."""
     ran = count(number, "safe scenario")

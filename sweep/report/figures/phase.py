@@ -53,19 +53,21 @@ def _verdicts(cells: pl.DataFrame, lattice: Lattice, policy: str, row: str) -> P
 
 
 def _verdict_title(here: pl.DataFrame) -> str:
+    """What the cells of a panel say; with a ! where some count as safe that expect a lockup, as in tables."""
     if here.is_empty():
         return "not run"
+    mark = " !" * bool(here["expecting"].sum())
     locked = here.filter(verdict=LOCKED)
     if locked.height:
         cpus, rate = (
             reach(lowest(locked[axis]) or 0, highest(locked[axis]) or 0, highest(here[axis]) or 0, show)
             for axis, show in (("cell_cpus", "{:g}".format), ("cell_rate", si))
         )
-        return f"{locked.height} of {here.height} lock up: {cpus} CPUs, {rate}/s"
+        return f"{locked.height} of {here.height} lock up: {cpus} CPUs, {rate}/s{mark}"
     open_, chained = here["verdict"].null_count(), here.filter(verdict="chained").height
     if open_:
-        return f"no lockup seen; {open_} of {here.height} not known"
-    return f"never locks up; {chained} of {here.height} chain" if chained else "never locks up"
+        return f"no lockup seen{mark}; {open_} of {here.height} not known"
+    return f"never locks up{mark}; {chained} of {here.height} chain" if chained else f"never locks up{mark}"
 
 
 def headline(cells: pl.DataFrame, policies: tuple[str, ...]) -> str:

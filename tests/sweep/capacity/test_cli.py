@@ -135,6 +135,7 @@ def test_failed_runs_are_told_and_end_in_one(capsys: pytest.CaptureFixture[str])
     ("argv", "said"),
     [
         ([], "no fleet was given"),
+        (["fleet.csv", "--example"], "--example: given beside fleet.csv; it prints another fleet"),
         (["none.csv"], "none.csv: cannot be read as a fleet (No such file or directory)"),
         (["fleet.csv", "--horizon-s", "x"], "horizon_s: 'x' was given; allowed is a number"),
         (["fleet.csv", "--horizon", "1"], "unrecognized arguments: --horizon 1"),
@@ -181,7 +182,7 @@ def test_a_dry_run_estimates_and_writes_nothing(capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out
     assert "first batch   38 runs (0 in the store)" in told
     assert "core time" in told
-    assert "on 1 CPUs" in told
+    assert "on 1 CPU\n" in told
     assert [path.name for path in Path().iterdir()] == ["fleet.csv"]
 
 

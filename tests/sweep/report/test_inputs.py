@@ -42,7 +42,7 @@ def test_results_of_an_older_model_lack_columns_and_are_read(folder: Path) -> No
     [
         ("results.parquet", None, "it holds no results.parquet"),
         ("manifest.json", None, "it holds no manifest.json"),
-        ("manifest.json", b"{", "cannot be read as results"),
+        ("manifest.json", b"{", r"cannot be read as results \(manifest.json is damaged: Expecting property name"),
         ("manifest.json", b"[1]", "manifest.json holds no object"),
         ("results.parquet", b"", "cannot be read as results"),
         ("results.parquet", b"PAR1 and then nothing PAR1", "cannot be read as results"),

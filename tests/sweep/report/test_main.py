@@ -91,7 +91,7 @@ def test_to_read_a_folder_it_need_not_be_written(results: Path, tmp_path: Path, 
         (None, "it holds no manifest.json"),
         ("[]", "cannot be read as results"),
         ("{", "cannot be read as results"),
-        ("{}", "the command in its manifest.json are none that a sweep writes"),
+        ("{}", "the command in its manifest.json is none that a sweep writes"),
         (json.dumps(manifest(versions=[])), "the versions in its manifest.json"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,18 @@ def test_the_files_are_what_the_farm_takes(here: Path, capsys: pytest.CaptureFix
     plan = plan_of(composed.config, composed.library).rows(np.arange(4))
     for name in ("iova_pages", "unmap_burst", "burst_period_us", "in_flight", "free_cpu_shift", *COST_NAMES):
         assert plan[name].tolist() == [rows[name][0]] * 4
+
+
+def test_the_command_that_varies_the_load_takes_all_of_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record()
+    assert main(["host1.trace.txt", "-o", "mine"]) == 0
+    line = capsys.readouterr().out.partition("vary it:  python -m sweep ")[2].partition("\n")[0]
+    composed = compose(shlex.split(line))
+    assert composed is not None
+    plan = plan_of(composed.config, composed.library)
+    rows, measured = plan.rows(np.arange(len(plan))), read_points("mine/host1.csv")
+    for name in ("iova_pages", "unmap_burst", "in_flight", "free_cpu_shift"):
+        assert {*rows[name]} == {*measured[name]}
 
 
 def test_a_name_that_conf_has_would_make_the_folder_unusable(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

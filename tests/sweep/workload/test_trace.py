@@ -55,6 +55,25 @@ def test_every_event_is_read_in_small_blocks_too(form: str, tmp_path: Path, monk
     assert (pieces.events, pieces.lines) == (counted.events, counted.lines)
 
 
+@pytest.mark.parametrize("per_cpu", [False, True])
+def test_lines_far_out_of_order_are_refused(per_cpu: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = events(Load(cpus=3), 0.1)
+    (tmp_path / "t").write_text(text(sorted(made, key=lambda e: e[1]) if per_cpu else made[::-1], "perf-ns"))
+    assert len(read(str(tmp_path / "t"))[0]) == len(made)  # a block is sorted
+    monkeypatch.setattr(trace, "BLOCK_BYTES", 30_000)
+    with pytest.raises(ScenarioError, match=r"t was given; its lines are not in the order of their times: by line \d+"):
+        read(str(tmp_path / "t"))
+
+
+def test_lines_a_little_out_of_order_are_sorted_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = events(Load(cpus=3), 0.1)
+    late = [event for at in range(0, len(made), 20) for event in (*made[at + 10 : at + 20], *made[at : at + 10])]
+    (tmp_path / "t").write_text(text(late, "perf-ns"))
+    monkeypatch.setattr(trace, "BLOCK_BYTES", 10_000)
+    times = [row[0] for row in read(str(tmp_path / "t"))[0]]
+    assert times == [event[0] + 5_000_000_000 for event in made]
+
+
 def test_what_is_no_event_of_ours(tmp_path: Path) -> None:
     rows, counted = seen(
         tmp_path,
