@@ -20,9 +20,9 @@ from tests.sweep.storage.s3_service import Bucket, bucket
 
 FILES = ["manifest.json", "map.svg", "report.html", "report.md"]
 FILES += ["results.parquet", "status.json", "summary.csv", "summary.parquet"]
-SEEDS = "grid.seed={start: 1, stop: 100, num: 100}"
-TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.iova_pages=[1,8,16]", "grid.horizon_s=0.2", SEEDS)
-TWO_CHUNKS += ("grid.policy=[array,list_untrimmed]",)  # all in slices: a list of 4 CPUs would be trimmed, and followed
+SEEDS = "grid.seed={start: 1, stop: 200, num: 200}"
+TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.iova_pages=[1,8,16]", "grid.horizon_s=0.1", SEEDS)
+TWO_CHUNKS += ("grid.policy=[array]",)  # each takes as long, and a run of its own
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sweep.command import exit_code
 from sweep.compose import compose
 from sweep.point import run_point
 from tests.sweep.capacity.standin import above, model
+from workers import delicate
 from workers.schema import Columns
 
 HEADER = "name,kernel,cpus,unmap_burst,unmap_rate_per_s,in_flight,seed"
@@ -83,7 +84,10 @@ def test_its_own_fleet_is_never_replaced(name: str, capsys: pytest.CaptureFixtur
     assert (Path(name).read_bytes(), [path.name for path in Path().iterdir()]) == (before, [name])
 
 
-def test_interrupted_it_goes_on_where_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupted_it_goes_on_where_it_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delicate, "LONE", 0.0)  # what is followed would be cut into smaller batches
     argv = [fleet("web,5.15,16,8,100,64,"), "--inline", "--output", "out"]
     batches: list[int] = []
 
