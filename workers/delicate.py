@@ -24,7 +24,7 @@ NEAR_CHAIN = 0.4
 MOST_SECONDS = 45.0
 """Cost of a virtual second above which a scenario stays with the slices, if they cost less."""
 
-LONE = 20.0
+AMONG_FEW = 20.0
 """What a lane costs in slices among five, of what it costs among a hundred, which share numpy's cost per call."""
 
 NEAR_FORESEEN = 0.25
@@ -74,7 +74,7 @@ def from_the_start(scenarios: Columns) -> np.ndarray:
 def cheap(scenarios: Columns) -> np.ndarray:
     """Whether following each scenario (rows,) costs no more than slices would if a batch had a few lanes;
     ``scenarios``: with depot columns."""
-    return cost.seconds(scenarios) <= LONE * cost.seconds_in_slices(scenarios)
+    return cost.seconds(scenarios) <= AMONG_FEW * cost.seconds_in_slices(scenarios)
 
 
 def found(s: State, p: Params) -> np.ndarray:

@@ -18,7 +18,7 @@ LONG = CALM | {"policy": "list", "cpus": 32, "unmap_burst": 300, "in_flight": 6_
 @pytest.fixture(autouse=True)
 def nothing_is_cheap(monkeypatch):
     """Else small loads, which is what tests have time for, would be followed for that."""
-    monkeypatch.setattr(delicate, "LONE", 0.0)
+    monkeypatch.setattr(delicate, "AMONG_FEW", 0.0)
 
 
 def test_no_event_runs(monkeypatch):

@@ -17,7 +17,7 @@ OVERSIZE |= {"rb_erase_ns": 2_000.0, "rb_insert_ns": 2_000.0, "horizon_s": 0.1}
 @pytest.fixture(autouse=True)
 def nothing_is_cheap(monkeypatch):
     """Else small loads, which is what tests have time for, would be followed for that."""
-    monkeypatch.setattr(delicate, "LONE", 0.0)
+    monkeypatch.setattr(delicate, "AMONG_FEW", 0.0)
 
 
 def steps_of(scenarios) -> int:

@@ -92,7 +92,7 @@ def test_the_estimate_counts_a_run_once(load, runs):
 
 
 def test_scenarios_in_slices_are_their_own_runs(monkeypatch):
-    monkeypatch.setattr(delicate, "LONE", 0.0)
+    monkeypatch.setattr(delicate, "AMONG_FEW", 0.0)
     scenarios = under_every_policy(LOAD | {"phase": "random", "burst_period_us": 50_000.0})
     assert not delicate.followed(scenarios).any()
     assert delicate.expected_runs(scenarios).tolist() == list(range(len(POLICIES)))

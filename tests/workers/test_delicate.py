@@ -24,7 +24,7 @@ MANY |= {"fq_entry_remote_ns": 60.0, "rb_visit_ns": 110.0}
 @pytest.fixture(autouse=True)
 def nothing_is_cheap(monkeypatch):
     """Else small loads, which is what tests have time for, would be followed for that."""
-    monkeypatch.setattr(delicate, "LONE", 0.0)
+    monkeypatch.setattr(delicate, "AMONG_FEW", 0.0)
 
 
 def settled_by_events(row: dict, monkeypatch: pytest.MonkeyPatch) -> bool:
@@ -103,11 +103,11 @@ def test_a_delicate_lane_leaves_the_others_as_they_are(monkeypatch):
 def test_what_costs_little_is_followed(monkeypatch):
     scenarios = table([CALM, CALM | {"cpus": 256, "burst_period_us": 1000.0, "policy": "list_untrimmed"}])
     assert not delicate.from_the_start(scenarios).any()
-    monkeypatch.setattr(delicate, "LONE", 20.0)
+    monkeypatch.setattr(delicate, "AMONG_FEW", 20.0)
     assert delicate.followed(scenarios).tolist() == [True, False]
     assert run.run(scenarios)["delicate"].tolist() == [True, False]
     assert (delicate.expected_seconds(scenarios) > 0).tolist() == [True, False]
-    monkeypatch.setattr(delicate, "LONE", 1e-3)
+    monkeypatch.setattr(delicate, "AMONG_FEW", 1e-3)
     assert not delicate.followed(scenarios).any()
 
 

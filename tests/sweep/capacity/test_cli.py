@@ -87,7 +87,7 @@ def test_its_own_fleet_is_never_replaced(name: str, capsys: pytest.CaptureFixtur
 def test_interrupted_it_goes_on_where_it_was(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delicate, "LONE", 0.0)  # what is followed would be cut into smaller batches
+    monkeypatch.setattr(delicate, "AMONG_FEW", 0.0)  # what is followed would be cut into smaller batches
     argv = [fleet("web,5.15,16,8,100,64,"), "--inline", "--output", "out"]
     batches: list[int] = []
 
