@@ -70,10 +70,11 @@ def test_a_lane_that_chains_is_simulated_to_the_end():
     assert counted["simulated_ms"][0] == pytest.approx(800)
 
 
-def test_an_array_beside_a_nearly_full_32_bit_space_is_simulated_to_the_end():
+def test_a_load_beside_a_nearly_full_32_bit_space_is_simulated_to_the_end():
     rows = [FULL, FULL | {"policy": "list"}, FULL | {"dma32_first": False}, FULL | {"in_flight": 2_000}]
-    simulated_ms = count(table(rows))["simulated_ms"]
-    assert simulated_ms == pytest.approx([1_200, 1_024, 256, 256], abs=1)
+    counted = count(table(rows))
+    assert counted["simulated_ms"] == pytest.approx([1_200, 1_200, 256, 256], abs=1)
+    assert 0 < counted["rbtree_erases"][1] < 5 * 128  # a list is trimmed too seldom to know how often
 
 
 def test_a_lane_found_steady_inside_a_callback_is_not_in_it_at_its_horizon():
