@@ -30,7 +30,10 @@ class Walk(NamedTuple):
 
 
 def find_visits(nodes: np.ndarray) -> np.ndarray:
-    """Nodes looked at to find one of ``nodes``: a red-black tree's mean depth, about log2(n) - 1."""
+    """Nodes looked at to find one of ``nodes``: a full tree's mean depth, about log2(n) - 1.
+
+    In a red-black tree it is half a level more or less, by how they came (workers.events.tree, ``find_ns``).
+    """
     return np.maximum(np.log2(np.maximum(nodes, 1.0)) - 1.0, 1.0)
 
 
