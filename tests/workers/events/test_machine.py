@@ -19,7 +19,7 @@ from workers.reference.machine import simulate
 from workers.schema import FQ_ENTRIES, Columns
 
 CALM = {"cpus": 8, "unmap_burst": 96, "burst_period_us": 1500.0, "in_flight": 300, "horizon_s": 0.1}
-BUSY = CALM | {"iova_pages": "64", "in_flight": 500, "burst_period_us": 500.0, "horizon_s": 0.25}
+BUSY = CALM | {"iova_pages": "64", "in_flight": 500, "burst_period_us": 500.0, "horizon_s": 0.12}
 TOGETHER = CALM | {"unmap_burst": 1000, "in_flight": 2100, "burst_period_us": 6000.0, "phase": "aligned"}
 """Each CPU fills its ring several times while the others do: flushes end each other's runs of unmaps."""
 NEARLY_FULL = CALM | {"cpus": 16, "unmap_burst": 250, "iova_pages": "16", "in_flight": 3900, "horizon_s": 0.12}
