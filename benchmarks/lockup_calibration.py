@@ -4,7 +4,7 @@
 
 LONG holds a line a scenario, as in benchmarks/truth.py but one row of figures a policy, of runs over the scenario's
 ``horizon_s``; a row that reached a stay of 20 s was stopped there (``stopped_at_s``) and counts as at least that. The
-model sees ``--horizon-s`` of virtual time and states probabilities over the long run's horizon.
+model's horizon is ``--horizon-s``, and it states probabilities over the long run's.
 tests/data/long_rows.jsonl is such a file.
 """
 
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.truth import POLICIES, TruthError
 from workers import results
-from workers.hazard import LOCKUP_S, longest_stay_s
+from workers.hazard import LOCKUP_S, Stays, longest_stay_s
 from workers.reference.policies import depot_columns
 from workers.schema import ScenarioError
 from workers.tables import complete_row, to_columns
@@ -64,14 +64,12 @@ def predict(runs: list[LongRun], horizon_s: float) -> tuple[np.ndarray, np.ndarr
     table |= depot_columns(table) | {"horizon_s": np.full(len(runs), horizon_s)}
     counted = count(table)
     probability = results.finish(counted, table)["soft_lockup_probability"]
-    ended, ended_s = counted["long_stays"].astype(float), counted["long_stays_ms"] / 1e3
-    unfinished_s, simulated_s = counted["unfinished_stay_ms"] / 1e3, counted["simulated_ms"] / 1e3
+    stays = results.long_stays(counted)
     longest_s = np.zeros(len(runs))
     for exposure_s in np.unique(table["exposure_s"]):
         rows = table["exposure_s"] == exposure_s
-        expected_s = longest_stay_s(ended[rows], ended_s[rows], unfinished_s[rows], simulated_s[rows], exposure_s)
-        longest_s[rows] = expected_s
-    return probability, np.maximum(longest_s, counted["softirq_residency_max_ms"] / 1e3)
+        longest_s[rows] = longest_stay_s(Stays(*(values[rows] for values in stays)), exposure_s)
+    return probability, np.maximum.reduce([longest_s, counted["softirq_residency_max_ms"] / 1e3, stays.unfinished_s])
 
 
 def report(runs: list[LongRun], probability: np.ndarray, expected_s: np.ndarray) -> str:
@@ -97,7 +95,7 @@ def report(runs: list[LongRun], probability: np.ndarray, expected_s: np.ndarray)
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Predicted soft lockups against long runs of the reference machine")
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--horizon-s", type=float, default=3.0, help="virtual time that the model sees")
+    parser.add_argument("--horizon-s", type=float, default=3.0, help="the model's horizon")
     options = parser.parse_args(arguments)
     try:
         runs = read_runs(options.runs)

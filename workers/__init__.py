@@ -5,5 +5,5 @@ or Hydra. The farm enters by ``workers.task``, arrays in and arrays out; only ``
 tables, and the scalar twin's command line (``workers.reference.__main__``, ``policies``) touch files.
 """
 
-MODEL_VERSION = "13"
+MODEL_VERSION = "14"
 """Part of every result's provenance: raised whenever a change can move a result."""

@@ -38,6 +38,17 @@ def full_magazine_bytes(depot: Mapping[str, Any]) -> int:
     return int(depot["magazine_bytes"]) + IOVA_NODE_BYTES * int(depot["magazine_pfns"])
 
 
+def long_stays(counted: Columns) -> hazard.Stays:
+    """Of counters, shapes (rows,)."""
+    return hazard.Stays(
+        ended=counted["long_stays"],
+        ended_s=counted["long_stays_ms"] / 1e3,
+        log_s=counted["long_stays_log_s"],
+        unfinished_s=counted["last_stay_ms"] / 1e3,
+        seen_s=counted["simulated_ms"] / 1e3,
+    )
+
+
 def verdict(residency_ms: np.ndarray, lockup_probability: np.ndarray, hz: np.ndarray) -> np.ndarray:
     """'soft_lockup', 'chained' or 'ok' for each row.
 
@@ -51,21 +62,14 @@ def verdict(residency_ms: np.ndarray, lockup_probability: np.ndarray, hz: np.nda
 def finish(counted: Columns, scenarios: Columns) -> Columns:
     """All RESULT_COLUMNS, in order, from the counters of a run.
 
-    ``counted`` holds every name in COUNTED and, beside them, shapes (rows,): ``long_stays`` and ``long_stays_ms``
-    (number and time of the stays of ``hazard.LONG_STAY_S`` and more that ended), ``unfinished_stay_ms``,
-    ``simulated_ms``, ``iova_nodes_end``, ``iova_space_cached_peak_pages`` (of one domain), and
+    ``counted`` holds every name in COUNTED and, beside them, shapes (rows,): what ``long_stays`` reads, which may be of
+    more time than the horizon, ``iova_nodes_end``, ``iova_space_cached_peak_pages`` (of one domain), and
     ``depot_surplus_largest_bin`` (magazines by which the fullest bin's peak exceeded ``trim_threshold``).
     ``scenarios`` holds scenario and depot columns.
     """
     out = {name: counted[name] for name in COUNTED}
     residency_ms = counted["softirq_residency_max_ms"]
-    expected = hazard.hazard(
-        counted["long_stays"],
-        counted["long_stays_ms"] / 1e3,
-        counted["unfinished_stay_ms"] / 1e3,
-        counted["simulated_ms"] / 1e3,
-        scenarios["exposure_s"],
-    )
+    expected = hazard.hazard(long_stays(counted), scenarios["exposure_s"])
     out["soft_lockup_hazard_per_hour"] = expected.per_hour
     out["soft_lockup_hazard_low_per_hour"] = expected.low_per_hour
     out["soft_lockup_hazard_high_per_hour"] = expected.high_per_hour

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from workers import callbacks, delicate, mixes, params, state, steady
-from workers.hazard import LONG_STAY_S
+from workers.hazard import LONG_STAY_S, log_beyond
 from workers.params import Params
 from workers.results import CPU_MAGAZINES
 from workers.schema import Columns
@@ -148,7 +148,7 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
         "iova_space_cached_peak_pages": out["cached_pages_peak"],
         "depot_surplus_largest_bin": out["depot_surplus"],
     }
-    number, total_ns = _long_stays(done)
+    number, total_ns, log_s = _long_stays(done)
     whole["long_stays"] = number
     return (
         {"delicate": done.delicate}
@@ -159,6 +159,8 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
         | {
             "softirq_residency_max_ms": out["residency_max_ns"] / 1e6,
             "long_stays_ms": total_ns / 1e6,
+            "long_stays_log_s": log_s,
+            "last_stay_ms": out["unfinished_stay_ns"] / 1e6,
             "unfinished_stay_ms": out["unfinished_stay_ns"] / 1e6,
             "simulated_ms": np.where(np.isfinite(done.steady_ns), out["simulated_ns"], horizon_ns) / 1e6,
             "irqs_off_max_ms": out["irqs_off_max_ns"] / 1e6,
@@ -169,11 +171,13 @@ def _columns(done: Counted, horizon_ns: np.ndarray, cpus: np.ndarray) -> Columns
     )
 
 
-def _long_stays(done: Counted) -> tuple[np.ndarray, np.ndarray]:
-    """Number and time in ns of the stays of LONG_STAY_S and more that ended; shapes (rows,)."""
-    number, total_ns = np.zeros(len(done.steady_ns)), np.zeros(len(done.steady_ns))
+def _long_stays(done: Counted) -> np.ndarray:
+    """Number of the stays of LONG_STAY_S and more that ended, their time in ns, and the sum of their ``log_beyond``;
+    shape (3, rows)."""
+    number, total_ns, log_s = out = np.zeros((3, len(done.steady_ns)))
     for ids, stay_ns, _ in done.stays:
         long = stay_ns >= 1e9 * LONG_STAY_S
         np.add.at(number, ids[long], 1.0)
         np.add.at(total_ns, ids[long], stay_ns[long])
-    return number, total_ns
+        np.add.at(log_s, ids[long], log_beyond(stay_ns[long] / 1e9))
+    return out

@@ -78,7 +78,7 @@ SCENARIO_COLUMNS: tuple[Column, ...] = (
     Column("hz", int, "timer ticks a second", 250, low=24, high=10000),
     Column("rcu_stall_s", float, "RCU stall timeout", 60.0, low=0.001, high=1e6),
     Column("seed", int, "seed of phases and size draws", 0, low=0, high=2**63 - 1),
-    Column("horizon_s", float, "virtual time simulated", 3.0, low=0.001, high=1e5),
+    Column("horizon_s", float, "virtual time; a lockup is foreseen from up to 8 s", 3.0, low=0.001, high=1e5),
     Column("exposure_s", float, "time over which a lockup probability is stated", 3600.0, low=0.001, high=1e10),
     Column("policy", str, "depot policy: a name in conf/depot", "array"),
     *COST_COLUMNS,

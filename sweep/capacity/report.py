@@ -15,6 +15,7 @@ from sweep.capacity.totals import Totals, lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
 from sweep.rate import PERIOD
 from sweep.report.answers.words import count, listed, si, too_short
+from workers.hazard import seen_until_s
 from workers.schema import column
 
 TITLE = "Capacity of "
@@ -249,7 +250,8 @@ def _reading(horizon_s: float) -> Iterator[str]:
     yield (
         "Safe means that a soft lockup (20 s in the softirq) is less likely than not within exposure_s, an hour by"
         " default; 'safe, chains' that the flush timer runs again and again without letting go, but comes to an end."
-        f" Each verdict is extrapolated from {horizon_s:g} s of virtual time."
+        f" Each verdict is extrapolated from {horizon_s:g} s of virtual time,"
+        f" or {seen_until_s(horizon_s):g} s where a stay came to a second."
     )
     yield (
         "Headroom is the largest factor by which the unmap rate may grow such that every rate tested at or below it is"

@@ -11,7 +11,7 @@ from workers.results import COUNTED, finish, verdict
 from workers.schema import RESULT_COLUMNS
 
 USUAL = {"cpus": 64, "unmap_burst": 1, "burst_period_us": 1e3, "in_flight": 1}
-BESIDE = ("long_stays", "long_stays_ms", "simulated_ms", "iova_nodes_end")
+BESIDE = ("long_stays", "long_stays_ms", "long_stays_log_s", "last_stay_ms", "simulated_ms", "iova_nodes_end")
 BESIDE += ("iova_space_cached_peak_pages", "depot_surplus_largest_bin")
 CALM = dict.fromkeys((*COUNTED, *BESIDE), 0)
 
@@ -47,7 +47,7 @@ def test_verdict(residency_ms, probability, hz, expected):
 
 
 def test_a_stay_that_goes_on_is_probably_a_lockup_within_the_hour():
-    row = finished({"softirq_residency_max_ms": 2_900, "unfinished_stay_ms": 2_900, "simulated_ms": 3_000})
+    row = finished({"softirq_residency_max_ms": 2_900, "last_stay_ms": 2_900, "simulated_ms": 3_000})
     assert row["verdict"] == "soft_lockup"
     assert row["soft_lockup_probability"] > 0.5
     assert 0 < row["soft_lockup_hazard_low_per_hour"] < row["soft_lockup_hazard_per_hour"]

@@ -9,7 +9,7 @@ tree's.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from heapq import heappop, heappush, heappushpop
+from heapq import heapify, heappop, heappush, heappushpop
 from math import ceil, inf
 from sys import maxsize
 from typing import Any
@@ -20,6 +20,9 @@ NOBODY = -1
 
 LOOK = -1 << 30
 """Entry of the heap of clocks that stands for who looks at the run."""
+
+END = LOOK - 1
+"""Entry of the horizon, before all others that are due then."""
 
 Look = Callable[[float], float | None]
 """Sees a run at some of its moments; see ``Clocks.go``."""
@@ -66,12 +69,19 @@ class Clocks:
         self.local_ns, self.remote_ns = costs["lock_local_ns"], costs["lock_remote_ns"]
         self.handover_ns = costs["lock_handover_ns"]
         self.horizon_ns = 1e9 * costs["horizon_s"]
-        self.heap: list[tuple[float, int]] = [(self.horizon_ns, NOBODY)]
+        self.heap: list[tuple[float, int]] = [(self.horizon_ns, END)]
         """(clock, CPU) of all who have given way, and the horizon, at which all do."""
         self.others: dict[int, Callable[[float], None]] = {}
         """What is due beside the CPUs, by its entry in the heap, which is below 0."""
         self.asked_ns = 0.0
         """When the CPU at work last let those with lower clocks go first."""
+
+    def move_horizon(self, horizon_ns: float) -> None:
+        """To a later one, after ``go`` came to the one before; nobody looks any more."""
+        self.horizon_ns = horizon_ns
+        self.heap[:] = [entry for entry in self.heap if entry[1] != LOOK]
+        heapify(self.heap)
+        heappush(self.heap, (horizon_ns, END))
 
     def go(self, tasks: Mapping[int, Steps], look: Look | None = None) -> None:
         """Runs ``tasks``, by CPU, to the horizon, and the ``others`` as they are due.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from workers.hazard import LONG_STAY_S, log_beyond
+
 
 @dataclass(slots=True)
 class Counters:
@@ -17,8 +19,9 @@ class Counters:
     """Durations of the finished ones."""
     stay_max_ns: float = 0.0
     long_stays: int = 0
-    """Stays of ``hazard.LONG_STAY_S`` and more that ended."""
+    """Stays of ``hazard.LONG_STAY_S`` and more that ended, their time and the sum of their ``hazard.log_beyond``."""
     long_stays_ns: float = 0.0
+    long_stays_log_s: float = 0.0
     irqs_off_max_ns: float = 0.0
     acquisitions: int = 0
     """Of iova_rbtree_lock, as the next three."""
@@ -40,6 +43,13 @@ class Counters:
     cached_pages: int = 0
     """Address space in magazines, now."""
     cached_pages_peak: int = 0
+
+    def stay_ended(self, stay_ns: float) -> None:
+        """A stay in the timer softirq ended after ``stay_ns``."""
+        if stay_ns >= LONG_STAY_S * 1e9:
+            self.long_stays += 1
+            self.long_stays_ns += stay_ns
+            self.long_stays_log_s += float(log_beyond(stay_ns / 1e9))
 
     def irqs_were_off(self, span_ns: float) -> None:
         """Interrupts were off for ``span_ns`` on some CPU."""

@@ -14,7 +14,6 @@ from workers.events.clocks import NOBODY, Ring, Steps
 from workers.events.domain import Domain
 from workers.events.iova import Iovas, no_iovas
 from workers.events.runs import Runs
-from workers.hazard import LONG_STAY_S
 from workers.jiffies import rearm_jiffies
 
 
@@ -109,9 +108,7 @@ class FlushQueue:
             counted.stay_max_ns = max(counted.stay_max_ns, now - since)
         self.softirq_since_ns = None
         self.clocks.asked_ns = now
-        if now - since >= LONG_STAY_S * 1e9:
-            counted.long_stays += 1
-            counted.long_stays_ns += now - since
+        counted.stay_ended(now - since)
         return now
 
     def _fq_flush_timeout(self, cpu: int, now: float) -> Steps:

@@ -36,6 +36,7 @@ class Machine:
         self.maps = (MixedMaps if self.domain.mixed else Maps)(scenario, self.queue)
         self.horizon_ns, self.period_ns = self.clocks.horizon_ns, 1e3 * scenario["burst_period_us"]
         spread_ns = ALIGNED_SPREAD_NS if scenario["phase"] == "aligned" else self.period_ns
+        self.tasks: dict[int, Steps] = {}
         self.first_ns = [phase * spread_ns for phase in phases]
 
     def run(self, look: Look | None = None) -> None:
@@ -43,8 +44,14 @@ class Machine:
         self.fill()
         for cpu, first_ns in enumerate(self.first_ns):
             heappush(self.clocks.heap, (first_ns, cpu))
-        tasks = {cpu: self._cpu(cpu, first_ns) for cpu, first_ns in enumerate(self.first_ns)}
-        self.clocks.go(tasks, look)
+        self.tasks = {cpu: self._cpu(cpu, first_ns) for cpu, first_ns in enumerate(self.first_ns)}
+        self.clocks.go(self.tasks, look)
+
+    def go_on(self, horizon_ns: float) -> None:
+        """From one horizon to a later one."""
+        self.horizon_ns = horizon_ns
+        self.clocks.move_horizon(horizon_ns)
+        self.clocks.go(self.tasks)
 
     def fill(self) -> None:
         """Maps ``in_flight`` IOVAs a CPU, in rounds over the CPUs, before the clocks begin."""

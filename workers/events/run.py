@@ -9,6 +9,7 @@ import numpy as np
 from workers import alike, pace, params
 from workers.events.machine import Machine
 from workers.events.tally import Tally, carried_on, columns, tally
+from workers.hazard import LASTING_S, seen_until_s
 from workers.phases import uniform_phases
 from workers.schema import Columns
 
@@ -34,8 +35,20 @@ def _run_first(scenarios: Columns, rows: list[int]) -> dict[int, Tally]:
     ran = machine(only[rows[0]])
     watch = Watch(ran, {row: limits(scenario) for row, scenario in only.items()})
     ran.run(watch.look)
+    if watch.stands_for():
+        end = _end(ran)  # beyond the horizon a depot may overflow: the machine then no longer stands for all
+        watch.found |= dict.fromkeys(watch.stands_for(), end)
+    return watch.found
+
+
+def _end(ran: Machine) -> Tally:
+    """The tally of a machine at its horizon; where a stay may last, the stays are those of some seconds more."""
     end = tally(ran, ran.horizon_ns)
-    return watch.found | dict.fromkeys(watch.stands_for(), end)
+    until_ns = 1e9 * float(seen_until_s(ran.horizon_ns / 1e9))
+    if max(end.counted.stay_max_ns, end.stay_ns) < 1e9 * LASTING_S or until_ns <= ran.horizon_ns:
+        return end
+    ran.go_on(until_ns)
+    return end._replace(stays=tally(ran, until_ns).stays)
 
 
 def machine(scenario: Columns) -> Machine:

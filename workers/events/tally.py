@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workers import growth, pace
 from workers.events.counters import Counters
+from workers.hazard import Stays
 from workers.results import CPU_MAGAZINES, softirq_columns
 
 if TYPE_CHECKING:
@@ -18,14 +19,15 @@ GROWING = tuple(c.name for c in fields(Counters) if c.name in (*growth.SUMS, *gr
 
 
 class Tally(NamedTuple):
-    """At ``now_ns``, simulated until ``simulated_ns``; times in ns."""
+    """At ``now_ns``; times in ns."""
 
     now_ns: float
-    simulated_ns: float
     counted: Counters
     callback_ns: float
     """How long the callback that goes on has lasted, 0 without one; ``stay_ns``: the stay in the softirq."""
     stay_ns: float
+    stays: Stays
+    """Of all the time that was simulated, which may be less than ``now_ns``, or more."""
 
     @property
     def figures(self) -> dict[str, float]:
@@ -41,13 +43,14 @@ class Tally(NamedTuple):
 
 def tally(m: Machine, now: float) -> Tally:
     """At ``now``, the lowest clock."""
-    callback_since_ns, softirq_since_ns = m.queue.callback_since_ns, m.queue.softirq_since_ns
+    c, callback_since_ns, softirq_since_ns = m.counted, m.queue.callback_since_ns, m.queue.softirq_since_ns
+    stay_ns = 0.0 if softirq_since_ns is None else now - softirq_since_ns
     return Tally(
         now_ns=now,
-        simulated_ns=now,
-        counted=replace(m.counted, callbacks_ns=list(m.counted.callbacks_ns)),
+        counted=replace(c, callbacks_ns=list(c.callbacks_ns)),
         callback_ns=0.0 if callback_since_ns is None else now - callback_since_ns,
-        stay_ns=0.0 if softirq_since_ns is None else now - softirq_since_ns,
+        stay_ns=stay_ns,
+        stays=Stays(c.long_stays, c.long_stays_ns / 1e9, c.long_stays_log_s, max(stay_ns, 0.0) / 1e9, now / 1e9),
     )
 
 
@@ -71,11 +74,13 @@ def carried_on(quarter: Tally, half: Tally, now: Tally, horizon_ns: float) -> Ta
 def columns(t: Tally, cpus: int, trim_threshold: float) -> dict[str, Any]:
     """What ``workers.results.finish`` needs. ``trim_threshold``: magazines a bin keeps, by the policy that is
     asked for, which need not be the machine's own."""
-    c = t.counted
+    c, stays = t.counted, t.stays
     return softirq_columns(c.callbacks_ns, t.callback_ns, c.stay_max_ns, t.stay_ns) | {
-        "long_stays": c.long_stays,
-        "long_stays_ms": c.long_stays_ns / 1e6,
-        "simulated_ms": t.simulated_ns / 1e6,
+        "long_stays": stays.ended,
+        "long_stays_ms": 1e3 * stays.ended_s,
+        "long_stays_log_s": stays.log_s,
+        "last_stay_ms": 1e3 * stays.unfinished_s,
+        "simulated_ms": 1e3 * stays.seen_s,
         "irqs_off_max_ms": c.irqs_off_max_ns / 1e6,
         "rbtree_lock_held_fraction": min(c.held_ns / t.now_ns, 1.0),
         "rbtree_lock_acquisitions": c.acquisitions,

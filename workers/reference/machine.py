@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from workers.hazard import LONG_STAY_S
+from workers.hazard import LONG_STAY_S, log_beyond
 from workers.reference.clocks import VirtualTime
 from workers.reference.flush_queue import DmaDomain
 from workers.reference.kernels import KERNELS, with_policy
@@ -59,7 +59,7 @@ class Machine:
         self.softirq_since = self.callback_since = -1.0
         self.callbacks: list[tuple[float, float]] = []
         """(start_ns, duration_ns) of each finished callback, in order."""
-        self.stay_max_ns = self.long_stays_ns = 0.0
+        self.stay_max_ns = self.long_stays_ns = self.long_stays_log_s = 0.0
         self.long_stays = 0
 
     def run(self) -> dict[str, Any]:
@@ -183,6 +183,7 @@ class Machine:
         if clock[cpu] - since >= LONG_STAY_S * 1e9:
             self.long_stays += 1
             self.long_stays_ns += clock[cpu] - since
+            self.long_stays_log_s += float(log_beyond((clock[cpu] - since) / 1e9))
 
     def _counted(self, now_ns: float) -> dict[str, Any]:
         """The row of counters at ``now_ns``, for ``workers.results.finish``."""
@@ -195,6 +196,8 @@ class Machine:
         return softirq_columns(durations, unfinished_ns, self.stay_max_ns, stay_ns) | {
             "long_stays": self.long_stays,
             "long_stays_ms": self.long_stays_ns / 1e6,
+            "long_stays_log_s": self.long_stays_log_s,
+            "last_stay_ms": max(stay_ns, 0.0) / 1e6,
             "simulated_ms": now_ns / 1e6,
             "irqs_off_max_ms": engine.irqs_off_max_ns / 1e6,
             "rbtree_lock_held_fraction": engine.rbtree_held_ns / now_ns,
