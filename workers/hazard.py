@@ -90,7 +90,8 @@ def hazard(stays: Stays, exposure_s: np.ndarray) -> Hazard:
     """The soft lockups to expect after ``stays`` (rows,); the probability is over ``exposure_s`` (rows,)."""
     out = Hazard(*(np.zeros(len(exposure_s)) for _ in Hazard._fields))
     some = np.flatnonzero(_any(stays))
-    for rows in np.split(some, range(ROWS_TOGETHER, len(some), ROWS_TOGETHER)):
+    for first in range(0, len(some), ROWS_TOGETHER):
+        rows = some[first : first + ROWS_TOGETHER]
         found = _hazard(Stays(*(values[rows] for values in stays)), exposure_s[rows, None])
         for values, of_rows in zip(out, found, strict=True):
             values[rows] = of_rows
