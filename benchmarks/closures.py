@@ -2,9 +2,9 @@
 
     python benchmarks/closures.py [OUT.svg]
 
-The loads are those of tests/workers/test_closures.py, run in slices, also where the model would follow them event by
-event; loads that free nothing run as the model runs them. Prints what the dots and lines are; some six minutes of a
-core.
+The loads are those of tests/workers/slices/test_closures.py, run in slices, also where the model would follow them
+event by event; loads that free nothing run as the model runs them. Prints what the dots and lines are; some six minutes
+of a core.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.drawing import compare, file_to_write, save, ticks_at
 from benchmarks.in_slices import LeftToEventsError, simulate
-from tests.workers import test_closures as loads
 from tests.workers.scenarios import table
-from workers import magazines, task
+from tests.workers.slices import test_closures as loads
+from workers import task
 from workers.reference.run import simulate_columns
 from workers.schema import Columns
+from workers.slices import magazines
 
 SEEDS = (1, 2, 3)
 HIGH_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)

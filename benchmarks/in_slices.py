@@ -6,8 +6,9 @@ from unittest import mock
 
 import numpy as np
 
-from workers import delicate, results, run
+from workers import delicate, results
 from workers.schema import Columns
+from workers.slices import run
 
 
 class LeftToEventsError(RuntimeError):

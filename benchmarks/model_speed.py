@@ -30,9 +30,10 @@ from benchmarks.timed import filled, model
 from benchmarks.truth import Case, TruthError, chains, columns, read_cases, spread
 from sweep.compose import compose
 from sweep.run import plan_of
-from workers import run, task
+from workers import task
 from workers.reference.policies import depot_columns
 from workers.schema import Columns, ScenarioError, check_value, column
+from workers.slices import run
 from workers.tables import complete_row, to_columns
 
 PARTS = ("truth", "grid", "machine", "twin", "cpus", "lanes", "memory")

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.in_slices import LeftToEventsError, simulate
 from benchmarks.truth import TruthError, check_rows, columns, read_cases, residency_class, spread
-from workers import run, slices
 from workers.schema import Columns
+from workers.slices import length, run
 
 ASKED = 0.98
 FIGURES = ("callback_mean_ms", "ops_completed")
@@ -34,8 +34,8 @@ PARTS = ("run in slices", "followed event by event")
 @contextmanager
 def slices_times(factor: float) -> Iterator[None]:
     """Slices ``factor`` times as long as the model's own."""
-    own = slices.longest_ns
-    with mock.patch.object(slices, "longest_ns", lambda s, p: factor * own(s, p)):
+    own = length.longest_ns
+    with mock.patch.object(length, "longest_ns", lambda s, p: factor * own(s, p)):
         yield
 
 

@@ -1,8 +1,8 @@
-"""Draws docs/walks.svg: how far allocations walk, by the closure (workers/rbtree.py) and in a brute-force row of slots.
+"""Draws docs/walks.svg: allocations' walks, by the closure (workers/slices/rbtree.py) and in a brute-force row.
 
     python benchmarks/walks.py [OUT.svg]
 
-The slots and the closure's loop are those of tests/workers/test_rbtree.py; the figure is the same at every run.
+The slots and the closure's loop are those of tests/workers/slices/test_rbtree.py; the figure is the same at every run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.drawing import compare, file_to_write, save, ticks_at
-from tests.workers.test_rbtree import Slots, modelled
+from tests.workers.slices.test_rbtree import Slots, modelled
 
 NODES = 1000
 SEEDS = (1, 2)

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import cpu_time, pace, policy, slices
+from workers import cpu_time, pace, policy
 from workers.hazard import LASTING_S, seen_until_s
 from workers.jiffies import rearm_period_ms
 from workers.mixes import of_mixes
 from workers.schema import FQ_ENTRIES, PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
+from workers.slices import length
 
 SECONDS_PER_CPU = 0.7e-3
 """The timer's visits and the CPU's sleep, a virtual second."""
@@ -33,7 +34,7 @@ SECONDS_PER_MAPPED = (0.25e-6, 1.5e-6)
 BASE_ROWS, SECONDS_PER_ROW = 60, 4e-4
 """Of a virtual second in slices: what a lane costs is as much as so many CPUs, and each CPU; on the default grid."""
 
-STEPS_TOGETHER, SECONDS_PER_LONE_STEP = 1e9 / slices.SHORT_PERIOD_NS, 3e-3
+STEPS_TOGETHER, SECONDS_PER_LONE_STEP = 1e9 / length.SHORT_PERIOD_NS, 3e-3
 """Steps of a virtual second that a batch takes together; each that a single lane takes beyond them."""
 
 OVERSIZE_WALK = (0.2, 0.8)
@@ -112,7 +113,7 @@ def seconds_in_slices(scenarios: Columns) -> np.ndarray:
     """
     together_s = (BASE_ROWS + scenarios["active_cpus"]) * SECONDS_PER_ROW
     pace_ns = cpu_time.burst_to_burst_ns(scenarios)
-    steps = 1e9 / slices.calm_ns(pace_ns, scenarios["unmap_burst"], scenarios["in_flight"])
+    steps = 1e9 / length.calm_ns(pace_ns, scenarios["unmap_burst"], scenarios["in_flight"])
     return together_s + np.maximum(steps - STEPS_TOGETHER, 0.0) * SECONDS_PER_LONE_STEP
 
 

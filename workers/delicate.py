@@ -1,4 +1,4 @@
-"""Which scenarios are settled event by event (workers.events), as slices (workers.step) are too coarse for them.
+"""Which scenarios are settled event by event (workers.events), as slices (workers.slices) are too coarse for them.
 
 What costs little is followed anyway, as that leaves nothing out. Else slices are right where nobody waits long. Where
 iova_rbtree_lock is what everything waits for, the order in which CPUs get it decides: oversize IOVAs go to the tree one
@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import alike, cost, pace, policy, slices, timer
+from workers import alike, cost, pace, policy
 from workers.jiffies import rearm_period_ms
 from workers.mixes import mean_slot_pages, of_mixes, some_bypass
-from workers.params import Params
 from workers.schema import Columns
-from workers.state import State
-
-NEAR_CHAIN = 0.4
-"""Share of the re-arm period from which on a stay in the softirq is one that may chain."""
+from workers.slices import length
 
 MOST_SECONDS = 45.0
 """Cost of a virtual second above which a scenario stays with the slices, if they cost less."""
@@ -28,8 +24,8 @@ AMONG_FEW = 20.0
 """What a lane costs in slices among five, of what it costs among a hundred, which share numpy's cost per call."""
 
 NEAR_FORESEEN = 0.25
-"""The same of the callback that is foreseen: of the truth file's random rows of rcache sizes it finds 77 of the 79 that
-come near a chain, and 65 others, whose overflow slices get less exactly."""
+"""Share of the re-arm period from which on a callback that is foreseen may chain: of the truth file's random rows of
+rcache sizes it finds 77 of the 79 that come near a chain, and 65 others, whose overflow slices get less exactly."""
 
 BUSY = 0.5
 """Share of the time for which iova_rbtree_lock would be held, from which on who waits for whom decides."""
@@ -62,7 +58,7 @@ def from_the_start(scenarios: Columns) -> np.ndarray:
     """Scenarios (rows,) whose IOVAs bypass the rcache, whose CPUs unmap at the same time, whose bursts come closer than
     a slice is long, whose timer will work long, whose array may fill up or list be trimmed, or whose requests keep the
     lock busy."""
-    close = 1e3 * scenarios["burst_period_us"] < slices.LONGEST_NS
+    close = 1e3 * scenarios["burst_period_us"] < length.LONGEST_NS
     load = cost.expected_load(scenarios)
     long = load.stay_ns >= NEAR_FORESEEN * 1e6 * rearm_period_ms(scenarios["hz"])
     full = load.depot >= MAY_FILL_UP * policy.capacity(scenarios)
@@ -75,11 +71,6 @@ def cheap(scenarios: Columns) -> np.ndarray:
     """Whether following each scenario (rows,) costs no more than slices would if a batch had a few lanes;
     ``scenarios``: with depot columns."""
     return cost.seconds(scenarios) <= AMONG_FEW * cost.seconds_in_slices(scenarios)
-
-
-def found(s: State, p: Params) -> np.ndarray:
-    """Lanes (lanes,) that came near a chain."""
-    return timer.longest_stay_ns(s) >= NEAR_CHAIN * p.timer_jiffies * p.tick_ns
 
 
 def followed(scenarios: Columns) -> np.ndarray:

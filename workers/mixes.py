@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from workers.schema import RCACHE_MAX_PAGES, parse_iova_pages
+from workers.schema import RCACHE_MAX_PAGES, Columns, parse_iova_pages
 
 
 def rounded_pages(pages: int) -> int:
@@ -49,3 +49,10 @@ def some_bypass(iova_pages: np.ndarray) -> np.ndarray:
 def all_bypass(iova_pages: np.ndarray) -> np.ndarray:
     """Whether every IOVA of each row's mix is too large for the rcache; shape (rows,)."""
     return of_mixes(iova_pages, lambda mix: mix[0][0]) > RCACHE_MAX_PAGES
+
+
+def sizes_drawn(scenarios: Columns) -> np.ndarray:
+    """Sizes the reference machine draws as it maps what is in flight from the start, int64 of shape (rows,): none of a
+    single size; of several, even if they round to one class."""
+    several = np.array([len(parse_iova_pages(text)[0]) > 1 for text in scenarios["iova_pages"]], bool)
+    return np.where(several, scenarios["in_flight"] * scenarios["active_cpus"], 0).astype(np.int64)

@@ -11,20 +11,25 @@ from functools import cache
 import numpy as np
 
 from workers import xorshift
-from workers.params import Params
+
+ALIGNED_SPREAD_NS = 10_000.0
+"""The first bursts of ``phase=aligned`` come within it, random ones within a burst period."""
 
 
-def uniform_phases(p: Params) -> np.ndarray:
-    """A number in [0, 1) for each row: the draws after the size draws of the initial fill, in the CPUs' first turns."""
-    drawn = np.where(p.draws_sizes, p.in_flight * p.active, 0.0).astype(np.int64)
-    state = xorshift.jump(xorshift.seeded(p.seed), drawn)
-    out = np.zeros(len(p.row_lane))
-    order = [_first_turns(int(a)) for a in p.active]
-    for turn in range(int(p.active.max(initial=0))):
-        lanes = np.flatnonzero(p.active > turn)
-        state[lanes] = xorshift.step(state[lanes])
-        rows = p.first_row[lanes] + np.array([order[lane][turn] for lane in lanes])
-        out[rows] = xorshift.uniform(state[lanes])
+def uniform_phases(seed: np.ndarray, active: np.ndarray, sizes_drawn: np.ndarray) -> np.ndarray:
+    """A number in [0, 1) for each active CPU, those of one scenario behind those of the one before: the draws after
+    those of the initial fill, in the CPUs' first turns.
+
+    ``seed`` uint64, ``active`` CPUs and ``sizes_drawn`` by the fill (workers.mixes), both int64: shapes (scenarios,).
+    """
+    state = xorshift.jump(xorshift.seeded(seed), sizes_drawn)
+    first = np.cumsum(active) - active
+    out = np.zeros(int(active.sum()))
+    order = [_first_turns(cpus) for cpus in active.tolist()]
+    for turn in range(int(active.max(initial=0))):
+        mine = np.flatnonzero(active > turn)
+        state[mine] = xorshift.step(state[mine])
+        out[first[mine] + np.array([order[scenario][turn] for scenario in mine])] = xorshift.uniform(state[mine])
     return out
 
 

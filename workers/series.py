@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import run
 from workers.events import run as events
-from workers.params import Params
 from workers.schema import Columns
-from workers.state import State
+from workers.slices import run
+from workers.slices.params import Params
+from workers.slices.state import State
 
 TimeSeries = Callable[[Columns], Columns]
 """``time_series``, or what stands in for it: columns of one scenario, shapes (1,), to columns of shape (samples,)."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import alike, cost, delicate, results, run
+from workers import alike, cost, delicate, results
 from workers.events import run as events
 from workers.schema import Columns
+from workers.slices import run
 
 
 def simulate(scenarios: Columns) -> Columns:

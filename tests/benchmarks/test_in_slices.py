@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks import in_slices
 from tests.workers.scenarios import table
-from workers import delicate, run, task
+from workers import delicate, task
 from workers.events import run as events
+from workers.slices import run
 
 CALM = {"cpus": 4, "unmap_burst": 16, "burst_period_us": 2_000.0, "in_flight": 32, "horizon_s": 0.05}
 OVERSIZE = CALM | {"iova_pages": "64"}

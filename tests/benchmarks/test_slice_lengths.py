@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.slice_lengths import compare, main, slices_times
 from tests.workers.scenarios import table
-from workers import delicate, run
+from workers import delicate
+from workers.slices import run
 
 CALM = {"cpus": 4, "unmap_burst": 16, "burst_period_us": 2_000.0, "in_flight": 32, "horizon_s": 0.05}
 # 11 ms of softirq with the slices' own length, near the re-arm period

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.workers.scenarios import table
-from workers import cost, delicate, params, run
+from workers import cost, delicate
 from workers.events import run as events
 from workers.schema import RESULT_COLUMNS
-from workers.state import initial
+from workers.slices import params, run, timer
+from workers.slices.state import initial
 from workers.task import estimate_seconds, simulate
 
 CALM = {"cpus": 8, "unmap_burst": 16, "burst_period_us": 4000.0, "in_flight": 64, "horizon_s": 0.1}
@@ -138,10 +139,10 @@ def test_a_lane_is_found_by_the_stay_that_goes_on_as_by_those_that_ended():
     rearm_ns = p.timer_jiffies * p.tick_ns
     s.lane_now_ns = s.lane_now_ns + 1e9
     s.lane_in_callback = np.array([True, True, False])
-    s.lane_softirq_start_ns = s.lane_now_ns - np.array([1.01, 0.99, 1.5]) * delicate.NEAR_CHAIN * rearm_ns
-    assert delicate.found(s, p).tolist() == [True, False, False]
-    s.count["residency_max_ns"] = np.array([0.0, 0.0, 1.0]) * delicate.NEAR_CHAIN * rearm_ns
-    assert delicate.found(s, p).tolist() == [True, False, True]
+    s.lane_softirq_start_ns = s.lane_now_ns - np.array([1.01, 0.99, 1.5]) * timer.NEAR_CHAIN * rearm_ns
+    assert timer.near_chain(s, p).tolist() == [True, False, False]
+    s.count["residency_max_ns"] = np.array([0.0, 0.0, 1.0]) * timer.NEAR_CHAIN * rearm_ns
+    assert timer.near_chain(s, p).tolist() == [True, False, True]
 
 
 def test_the_watch_sees_every_lane_to_its_horizon():

@@ -11,11 +11,12 @@ import pytest
 from benchmarks.truth import by_scenario, columns, error, read_cases
 from tests.workers.scenarios import table
 from tests.workers.test_batching import assert_same_bits, rows_of
-from workers import cost, pace, params, task
+from workers import cost, pace, task
 from workers.delicate import expected_seconds
 from workers.events import run as events
 from workers.pace import Limits, Seen
 from workers.schema import Columns
+from workers.slices import params
 
 QUARTER, HALF, NOW = (
     Seen(1e8 * t, 5 * t, 5e5 * t, 32, 1000 + t, 9e5 * t, 4e4 * t, 1e7 * t, 5e3 * t, 5e3 * t + t, 8e4 * t)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.workers.scenarios import table
-from workers import params
 from workers.phases import uniform_phases
 from workers.reference.machine import Machine
-from workers.state import initial
+from workers.slices import params
+from workers.slices.state import initial
 
 USUAL = {"unmap_burst": 2, "in_flight": 5, "burst_period_us": 1e6}
 ROWS = [
@@ -34,5 +34,5 @@ def test_phases_are_the_twins():
         for lane, row in enumerate(rows):
             scenario = {name: values.tolist()[0] for name, values in table([row]).items()}
             assert first_ns[p.row_lane == lane].tolist() == first_bursts_of_the_twin(scenario)
-    phases = uniform_phases(together)
+    phases = uniform_phases(together.seed, together.active, together.sizes_drawn)
     assert 0 <= phases.min() < phases.max() < 1

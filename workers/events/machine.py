@@ -18,7 +18,7 @@ from workers.events.iova import no_iovas
 from workers.events.maps import Maps
 from workers.events.mixed_maps import MixedMaps
 from workers.events.unmaps import Unmaps
-from workers.state import ALIGNED_SPREAD_NS
+from workers.phases import ALIGNED_SPREAD_NS
 
 
 class Machine:

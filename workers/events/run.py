@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from workers import alike, pace, params
+from workers import alike, pace
 from workers.events.machine import Machine
 from workers.events.tally import Tally, carried_on, columns, tally
 from workers.hazard import LASTING_S, seen_until_s
+from workers.mixes import sizes_drawn
 from workers.phases import uniform_phases
 from workers.schema import Columns
 
@@ -54,7 +55,8 @@ def _end(ran: Machine) -> Tally:
 def machine(scenario: Columns) -> Machine:
     """The machine of one scenario, shapes (1,), ready to run."""
     row: dict[str, Any] = {name: values.tolist()[0] for name, values in scenario.items()}
-    return Machine(row, uniform_phases(params.from_columns(scenario)).tolist())
+    active, seed = scenario["active_cpus"].astype(np.int64), scenario["seed"].astype(np.uint64)
+    return Machine(row, uniform_phases(seed, active, sizes_drawn(scenario)).tolist())
 
 
 def limits(scenario: Columns) -> pace.Limits:

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.scenarios import table
-from workers import magazines, params, rcache
 from workers.reference.kernels import KERNELS, with_policy
 from workers.reference.locks import run_alone
 from workers.reference.rcache import IovaDomain
 from workers.reference.replay import OneThread
 from workers.schema import PFNS_BELOW_4G
-from workers.state import initial
+from workers.slices import magazines, params, rcache
+from workers.slices.state import initial
 
 LOW, HIGH = rcache.LOW, rcache.HIGH
 SIZES = st.sampled_from((1, 2, 5, 8))

@@ -1,7 +1,7 @@
 """The rbtree of each lane under iova_rbtree_lock: magazines and IOVAs freed, IOVAs found, and what it costs.
 
 Source: drivers/iommu/iova.c, alloc_iova(), __alloc_and_insert_iova_range(), iova_magazine_free_pfns(),
-free_iova(). Costs are those of docs/virtual-time.md. The closure for walk lengths is workers.rbtree.
+free_iova(). Costs are those of docs/virtual-time.md. The closure for walk lengths is workers.slices.rbtree.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import noise, rbtree
-from workers.noise import Stream
-from workers.params import Params
-from workers.state import NEVER, State
+from workers.slices import noise, rbtree
+from workers.slices.noise import Stream
+from workers.slices.params import Params
+from workers.slices.state import NEVER, State
 
 INSERT_VISITS = 3.0  # the start node, one of the descent, one for the cached node
 DELETE_VISITS = 2.0

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import by_lane, magazines, noise, tree
-from workers.flush_queue import part_of
-from workers.noise import Stream
-from workers.params import SHORTEST_OP_NS, Params
-from workers.state import State
+from workers.slices import by_lane, magazines, noise, tree
+from workers.slices.flush_queue import part_of
+from workers.slices.noise import Stream
+from workers.slices.params import SHORTEST_OP_NS, Params
+from workers.slices.state import State
 
 ROUNDS_OF_FILLING = 4
 """Passes in which those who want less than an equal share leave the rest to the others."""

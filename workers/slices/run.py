@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from workers import callbacks, delicate, mixes, params, state, steady
+from workers import delicate, mixes
 from workers.hazard import LONG_STAY_S, log_beyond
-from workers.params import Params
 from workers.results import CPU_MAGAZINES
 from workers.schema import Columns
-from workers.state import COUNTERS, Spans, State
-from workers.step import step
+from workers.slices import callbacks, params, state, steady, timer
+from workers.slices.params import Params
+from workers.slices.state import COUNTERS, Spans, State
+from workers.slices.step import step
 
 FEWER = 0.85
 """Share of lanes still running below which a batch is packed and filled up."""
@@ -46,8 +47,8 @@ def run(scenarios: Columns, watch: Watch | None = None) -> Columns:
 
     ``scenarios``: scenario and depot columns. Rows with equally many size classes share a batch; as lanes finish,
     others take their places. ``watch`` sees the state after each step; with it every lane is simulated to its
-    horizon. Without it one that is steady (workers.steady) is not, and one to be followed (workers.delicate) is left:
-    the column ``delicate`` is true, and its counters mean nothing.
+    horizon. Without it one that is steady (workers.slices.steady) is not, and one to be followed (workers.delicate) is
+    left: the column ``delicate`` is true, and its counters mean nothing.
     """
     rows = len(scenarios["cpus"])
     may_leave = np.zeros(rows, bool) if watch else delicate.affordable(scenarios)
@@ -73,7 +74,7 @@ def _run_batch(
             else:
                 _foretell(s, p, done)
             over = running & (s.lane_now_ns >= p.horizon_ns)
-            left = running & may_leave[s.lane_id] & delicate.found(s, p)
+            left = running & may_leave[s.lane_id] & timer.near_chain(s, p)
             if (over | left).any():
                 _collect(s, p, over, done)
                 done.delicate[s.lane_id[left]] = True

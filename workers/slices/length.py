@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers.params import Params
-from workers.state import State
+from workers.slices.params import Params
+from workers.slices.state import State
 
 LONGEST_NS = 1_000_000.0
 FIRST_NS = 500_000.0  # of a callback; then CALLBACK_SHARE of what it has taken
@@ -15,7 +15,7 @@ ROUNDS = 4.0  # of a contended lock: more, and CPUs that finish a burst in a sli
 SHORTEST_ROUNDS_NS = 250_000.0
 
 
-def length_ns(s: State, p: Params) -> np.ndarray:
+def next_ns(s: State, p: Params) -> np.ndarray:
     """Length of the next slice (lanes,): as long as may be, up to the next timer and the horizon."""
     to_timer = np.where(s.lane_in_callback, np.inf, s.lane_timer_due_ns - s.lane_now_ns)
     return np.maximum(np.minimum(np.minimum(longest_ns(s, p), to_timer), p.horizon_ns - s.lane_now_ns), 0.0)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from tests.workers.mapped import iovas_of
 from tests.workers.scenarios import table
-from workers import params, state
 from workers.events import run as events
 from workers.events.iova import CLASS
-from workers.packing import lost_pages
 from workers.schema import PFNS_BELOW_4G
+from workers.slices import params, state
+from workers.slices.packing import lost_pages
 
 
 @settings(max_examples=30, deadline=None)

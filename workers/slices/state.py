@@ -1,7 +1,7 @@
 """What changes during a run, and its start: every active CPU has mapped its IOVAs in flight.
 
 Pfn counts are split by kind: kind ``2 * size class + side``, side 0 below 4 GiB, 1 above. Row arrays hold one
-entry an active CPU of any lane (see workers.params), lane arrays one a scenario. Counts are whole numbers
+entry an active CPU of any lane (see workers.slices.params), lane arrays one a scenario. Counts are whole numbers
 in float64, times are ns.
 """
 
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from workers import growth, in_flight, noise
-from workers.in_flight import SEGMENTS
-from workers.noise import Stream
-from workers.params import Params
-from workers.phases import uniform_phases
-from workers.rbtree import BANDS
+from workers import growth
+from workers.phases import ALIGNED_SPREAD_NS, uniform_phases
+from workers.slices import in_flight, noise
+from workers.slices.in_flight import SEGMENTS
+from workers.slices.noise import Stream
+from workers.slices.params import Params
+from workers.slices.rbtree import BANDS
 
-ALIGNED_SPREAD_NS = 10_000.0
 NEVER = np.inf
 FIRST_REQUEST_NS = 500.0
 """Guess of a hold before the first one: it sizes the first turn only."""
@@ -80,7 +80,7 @@ class State:
     lane_turns: np.ndarray  # requests the callback may make before the waiting CPUs' next round
     lane_contended: np.ndarray  # bool: requests were left over
     lane_blocked: np.ndarray  # bool: the callback waits for its turn
-    # lanes: what the watch for a steady state has seen (workers.steady)
+    # lanes: what the watch for a steady state has seen (workers.slices.steady)
     lane_look_ns: np.ndarray  # when it looks next: each time twice as late
     lane_seen: np.ndarray  # (2, WATCHED, lanes) what it saw the last but one time, and the last
     # lanes: counters; finished callbacks and stays in the softirq that chained, as (lane ids, durations, ends)
@@ -111,7 +111,7 @@ def initial(p: Params) -> State:
     for kind in range(kinds):
         nodes[kind % 2] += np.bincount(lane, mapped[kind], lanes)
     spread_ns = np.where(p.aligned, ALIGNED_SPREAD_NS, p.period_ns)[lane]
-    phase = uniform_phases(p)
+    phase = uniform_phases(p.seed, p.active, p.sizes_drawn)
     count = {name: np.zeros(lanes) for name in COUNTERS}
     count["nodes_peak"] = nodes.sum(0)
     return State(

@@ -1,6 +1,6 @@
 """From the callbacks that finished to their columns: count, mean, quantiles.
 
-A lane found steady (workers.steady) was not simulated to its horizon: what it did since the last look but one
+A lane found steady (workers.slices.steady) was not simulated to its horizon: what it did since the last look but one
 stands for the rest, so those callbacks weigh more.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from workers.schema import Columns
-from workers.state import Spans
+from workers.slices.state import Spans
 
 ONE = 2.0**20
 """Weight of a callback that stands for itself; in fixed point, so that a lane's sums do not depend on other lanes."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers.depot import array, unbounded
-from workers.params import Params
+from workers.slices.depot import array, unbounded
+from workers.slices.params import Params
 
 
 def room(magazines: np.ndarray, p: Params) -> np.ndarray:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import by_lane, flush_queue, in_flight, lock, magazines, noise, timer
-from workers.in_flight import SEGMENTS
-from workers.noise import Stream
-from workers.params import SHORTEST_OP_NS, Params
-from workers.state import State
+from workers.slices import by_lane, flush_queue, in_flight, lock, magazines, noise, timer
+from workers.slices.in_flight import SEGMENTS
+from workers.slices.noise import Stream
+from workers.slices.params import SHORTEST_OP_NS, Params
+from workers.slices.state import State
 
 
 def actors(s: State, p: Params, until_ns: np.ndarray) -> np.ndarray:

@@ -15,11 +15,12 @@ import pytest
 
 from benchmarks.in_slices import simulate
 from tests.workers.scenarios import table
-from tests.workers.test_rcache import HIGH, LOW, OneCpu
-from workers import magazines, task
+from tests.workers.slices.test_rcache import HIGH, LOW, OneCpu
+from workers import task
 from workers.reference.locks import run_alone
 from workers.reference.run import simulate_columns
 from workers.schema import PFNS_BELOW_4G, Columns
+from workers.slices import magazines
 
 LIMIT_32BIT = PFNS_BELOW_4G - 1
 LIMIT_48BIT = (1 << 36) - 1

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.scenarios import table
-from workers import by_lane, params
-from workers.lock import SHORTEST_NS, SINGLES_NS, fair_share, round_running, serve
-from workers.state import initial
+from workers.slices import by_lane, params
+from workers.slices.lock import SHORTEST_NS, SINGLES_NS, fair_share, round_running, serve
+from workers.slices.state import initial
 
 LANES = 4
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from benchmarks.in_slices import count, simulate
 from tests.workers.scenarios import table
-from workers import params, timer
 from workers.jiffies import rearm_period_ms
 from workers.reference.machine import simulate as simulate_row
 from workers.reference.run import simulate_columns
-from workers.state import NEVER, initial
-from workers.step import step
+from workers.slices import params, timer
+from workers.slices.state import NEVER, initial
+from workers.slices.step import step
 
 USUAL = {"cpus": 4, "unmap_burst": 16, "burst_period_us": 2_000.0, "in_flight": 64, "horizon_s": 0.3}
 # a burst's 16 entries take the callback 64 ms, four times the re-arm period

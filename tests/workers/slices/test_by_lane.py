@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers import by_lane
+from workers.slices import by_lane
 
 LANES = 5
 ROWS = st.lists(st.tuples(st.integers(0, LANES - 1), st.integers(0, 1 << 20)), max_size=30).map(sorted)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import by_lane
 from workers.schema import FQ_ENTRIES
+from workers.slices import by_lane
 
 
 class Queued(NamedTuple):

@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks.in_slices import count
 from tests.workers.scenarios import table
-from workers import params, results, run, steady
-from workers.state import WATCHED, initial
+from workers import results
+from workers.slices import params, run, steady
+from workers.slices.state import WATCHED, initial
 
 CALM = {"cpus": 16, "unmap_burst": 64, "burst_period_us": 6_400.0, "in_flight": 128, "horizon_s": 6.0}
 ROWS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers.callbacks import columns
+from workers.slices.callbacks import columns
 
 MS = 1e6
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers.flush_queue import part_of
+from workers.slices.flush_queue import part_of
 
 SEGMENTS = 8
 

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workers.scenarios import small_scenarios, table
-from workers import mixes, params
-from workers.params import Params
+from workers import mixes
 from workers.schema import COST_COLUMNS, FQ_ENTRIES
-from workers.state import State, initial
-from workers.step import step
+from workers.slices import params
+from workers.slices.params import Params
+from workers.slices.state import State, initial
+from workers.slices.step import step
 
 STEPS = 60
 COUNTS = ("row_in_flight", "row_maps_left", "row_requests", "row_ring_old", "row_ring_new", "row_loaded", "row_prev")
@@ -63,7 +64,7 @@ def run_checked(rows: list[dict[str, Any]], steps: int) -> State:
 
 
 def batches(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The rows by how many size classes they have, as ``workers.run`` batches them."""
+    """The rows by how many size classes they have, as ``workers.slices.run`` batches them."""
     named = [row | {"id": str(i)} for i, row in enumerate(rows)]
     classes = mixes.of_mixes(table(named)["iova_pages"], len)
     return [[named[i] for i in np.flatnonzero(classes == n)] for n in np.unique(classes)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import bursts, magazines, slices, timer
-from workers.params import Params
-from workers.state import State
+from workers.slices import bursts, length, magazines, timer
+from workers.slices.params import Params
+from workers.slices.state import State
 
 
 def step(s: State, p: Params) -> State:
@@ -16,7 +16,7 @@ def step(s: State, p: Params) -> State:
     unfinished unmap and then map from their caches, the lock serves the misses, the depot work trims.
     """
     timer.fire(s, p)
-    length_ns = slices.length_ns(s, p)
+    length_ns = length.next_ns(s, p)
     magazines.foresee(s, p, bursts.actors(s, p, s.lane_now_ns + length_ns))
     length_ns = timer.drain(s, p, length_ns)
     until_ns = s.lane_now_ns + length_ns

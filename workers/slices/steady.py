@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import growth, pace, timer
-from workers.params import Params
-from workers.state import PEAKS, WATCHED, State
+from workers import growth, pace
+from workers.slices import timer
+from workers.slices.params import Params
+from workers.slices.state import PEAKS, WATCHED, State
 
 Figures = dict[str, np.ndarray]
 """WATCHED at a moment, shapes (n,)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers import noise
+from workers.slices import noise
 
 NUMBER = 1 << 16
 

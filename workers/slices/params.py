@@ -13,9 +13,9 @@ import numpy as np
 
 from workers import cpu_time, pace, policy
 from workers.jiffies import rearm_jiffies
-from workers.mixes import aligned_pages, size_classes
-from workers.packing import lost_pages
-from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns, parse_iova_pages
+from workers.mixes import aligned_pages, size_classes, sizes_drawn
+from workers.schema import PFNS_BELOW_4G, RCACHE_MAX_PAGES, Columns
+from workers.slices.packing import lost_pages
 
 SHORTEST_OP_NS = 1e-3
 """Costs may be 0, the time between two operations not."""
@@ -39,7 +39,7 @@ class Params:
     timer_jiffies: np.ndarray
     horizon_ns: np.ndarray
     seed: np.ndarray
-    draws_sizes: np.ndarray  # of several, even if they round to one class
+    sizes_drawn: np.ndarray  # by the initial fill
     # sizes, ascending: (classes, lanes)
     pages: np.ndarray
     weight: np.ndarray
@@ -113,7 +113,7 @@ def from_columns(scenarios: Columns) -> Params:
         timer_jiffies=rearm_jiffies(scenarios["hz"].astype(np.int64)),
         horizon_ns=1e9 * scenarios["horizon_s"].astype(float),
         seed=scenarios["seed"].astype(np.uint64),
-        draws_sizes=np.array([len(parse_iova_pages(text)[0]) > 1 for text in scenarios["iova_pages"]]),
+        sizes_drawn=sizes_drawn(scenarios),
         pages=pages,
         weight=weight,
         oversize=pages > RCACHE_MAX_PAGES,

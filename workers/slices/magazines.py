@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from workers import by_lane, depot, noise, rcache, tree
-from workers.noise import Stream
-from workers.params import Params
-from workers.state import NEVER, State
+from workers.slices import by_lane, depot, noise, rcache, tree
+from workers.slices.noise import Stream
+from workers.slices.params import Params
+from workers.slices.state import NEVER, State
 
 
 def draw(s: State, p: Params, rows: np.ndarray, stream: Stream, size_class: int) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.workers.scenarios import table
-from workers import depot, magazines, params
-from workers.state import NEVER, State, initial
+from workers.slices import depot, magazines, params
+from workers.slices.state import NEVER, State, initial
 
 USUAL = {"cpus": 2, "unmap_burst": 1, "burst_period_us": 1e6, "in_flight": 100_000}
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.flush_queue import Queued, part_of, queue_burst
 from workers.schema import FQ_ENTRIES
+from workers.slices.flush_queue import Queued, part_of, queue_burst
 
 KINDS = 4
 SLICE_NS = 1e6

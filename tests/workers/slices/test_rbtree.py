@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers import rbtree
-from workers.rbtree import BANDS
+from workers.slices import rbtree
+from workers.slices.rbtree import BANDS
 
 HOLES = st.lists(st.integers(0, 400), min_size=BANDS, max_size=BANDS).map(lambda h: np.array([h], float))
 RANK = st.floats(0, 1).map(lambda c: np.array([c]))

@@ -11,14 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers import magazines, tree
-from workers.flush_queue import part_of
-from workers.noise import Stream
-from workers.params import SHORTEST_OP_NS, Params
-from workers.state import NEVER, State
+from workers.slices import magazines, tree
+from workers.slices.flush_queue import part_of
+from workers.slices.noise import Stream
+from workers.slices.params import SHORTEST_OP_NS, Params
+from workers.slices.state import NEVER, State
 
 WINDOW = 128
 FINISHED = -1
+NEAR_CHAIN = 0.4
+"""Share of the re-arm period from which on a stay in the softirq is one that may chain."""
 
 
 class Drain(NamedTuple):
@@ -221,6 +223,11 @@ def longest_stay_ns(s: State) -> np.ndarray:
     """Longest stay in the softirq so far, one that goes on included (lanes,)."""
     going_on_ns = np.where(s.lane_in_callback, s.lane_now_ns - s.lane_softirq_start_ns, 0.0)
     return np.maximum(s.count["residency_max_ns"], going_on_ns)
+
+
+def near_chain(s: State, p: Params) -> np.ndarray:
+    """Lanes (lanes,) that slices may be too coarse for after all (workers.delicate)."""
+    return longest_stay_ns(s) >= NEAR_CHAIN * p.timer_jiffies * p.tick_ns
 
 
 def close(s: State, p: Params) -> None:

@@ -1,0 +1,1 @@
+"""All CPUs of many scenarios at once, slice by slice of virtual time, in numpy."""
