@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sweep.aggregate import with_rate
 from sweep.config import AXIS_NAMES, RATE
-from sweep.grid import levels_of
+from sweep.plan.grid import levels_of
 from sweep.refine.lattice import lattice
 from sweep.refine.search import CELLS, RUN, UNKNOWN, Search
 from sweep.rounds import margins, verdict_codes

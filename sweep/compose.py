@@ -29,12 +29,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweep.axes import COLUMNS, NAMED
 from sweep.base_sixty import refuse_base_60
 from sweep.config import AXIS_NAMES, COST_NAMES, LOAD_NAMES, RATE, Library, SweepConfig
 from sweep.hydra_errors import TABLES, flat, sentence, unknown
-from sweep.rate import PERIOD
-from sweep.silenced import refuse_silenced
+from sweep.plan.axes import COLUMNS, NAMED
+from sweep.plan.rate import PERIOD
+from sweep.plan.silenced import refuse_silenced
 from workers.policy import POLICY_COLUMNS, POLICY_KEYS
 from workers.schema import ScenarioError, check_value
 

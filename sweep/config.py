@@ -53,7 +53,7 @@ else:
         [
             ("name", str, field(default="grid")),
             ("points", list[dict[str, Any]], field(default_factory=list)),
-            *((name, Any, field(default=None)) for name in AXIS_NAMES),  # a value, a list or a spec (sweep.axes)
+            *((name, Any, field(default=None)) for name in AXIS_NAMES),  # a value, a list or a spec (sweep.plan.axes)
         ],
     )
 

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from sweep.chunks import cut
 from sweep.config import ClusterConfig, Library, SweepConfig
-from sweep.executor import check_executor
+from sweep.execution.chunks import cut
+from sweep.execution.executor import check_executor
+from sweep.execution.task import Simulate, attempt
+from sweep.execution.work import first_unknown
 from sweep.plan import WINDOW_ROWS, Plan, windows
 from sweep.progress import duration
 from sweep.report.answers.words import count as counted
@@ -28,8 +30,6 @@ from sweep.store import Store
 from sweep.store.chunk import encode, table
 from sweep.store.index import Index
 from sweep.store.keys import scenario_keys
-from sweep.task import Simulate, attempt
-from sweep.work import first_unknown
 from workers.delicate import followed
 from workers.schema import Columns
 from workers.task import estimate_seconds, simulate
@@ -211,14 +211,14 @@ def lines(config: SweepConfig, rows: int, found: ToRun, measured: Calibration | 
 
 
 def cpus_of(cluster: ClusterConfig, in_process: bool) -> int:
-    """CPUs that ``sweep.executor`` would run on; only a cluster that runs is asked. Raises ScenarioError."""
+    """CPUs that ``sweep.execution.executor`` would run on; only a cluster that runs is asked. Raises ScenarioError."""
     if in_process:
         return 1
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
     if address == "local":
         there = len(os.sched_getaffinity(0))
         return min(there, cluster.cpus or there)
-    from sweep.ray_executor import on_ray
+    from sweep.execution.ray_executor import on_ray
 
     with on_ray(cluster, simulate) as (_, cpus):
         return cpus

@@ -14,14 +14,14 @@ import numpy as np
 import polars as pl
 
 from sweep.config import ClusterConfig, Library
-from sweep.executor import Execute, executor
+from sweep.execution.executor import executor
+from sweep.execution.task import Execute, Simulate
+from sweep.execution.work import Tally, compute, missing
 from sweep.plan import TablePlan, windows
 from sweep.progress import Progress
 from sweep.results import Chunks, despite_losses, rows_of
 from sweep.storage import Storage
 from sweep.store import Store
-from sweep.task import Simulate
-from sweep.work import Tally, compute, missing
 from workers.tables import to_columns
 
 Scenario = dict[str, Any]

@@ -18,6 +18,7 @@ import polars as pl
 from sweep import output
 from sweep.config import Library, SweepConfig
 from sweep.document.text import one_line
+from sweep.execution.task import Simulate
 from sweep.plan import windows
 from sweep.report.inputs import DAMAGED, complete, unreadable
 from sweep.results import NAME as RESULTS
@@ -26,7 +27,6 @@ from sweep.run import plan_of
 from sweep.storage import Storage, open_storage
 from sweep.store.chunk import FAILED
 from sweep.store.keys import scenario_keys, to_hex
-from sweep.task import Simulate
 from workers.schema import RESULT_COLUMNS, SCENARIO_COLUMNS, Columns, ScenarioError
 from workers.series import TimeSeries, time_series
 from workers.task import simulate

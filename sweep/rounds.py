@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sweep.grid import GridPlan
+from sweep.execution.work import missing
 from sweep.plan import Plan, windows
+from sweep.plan.grid import GridPlan
 from sweep.progress import Progress
 from sweep.refine.lattice import lattice
 from sweep.refine.search import CELLS, RUN, Search
 from sweep.results import Answer, Chunks
 from sweep.store import Store
 from sweep.store.keys import scenario_keys
-from sweep.work import missing
 from workers.jiffies import rearm_period_ms
 from workers.schema import VERDICTS, ScenarioError
 

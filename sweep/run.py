@@ -21,10 +21,13 @@ from sweep.baseline.gate import open_gate
 from sweep.command import COMPLETE, FAILED_POINTS, MOST_FAILURES
 from sweep.config import Library, SweepConfig, given
 from sweep.document.text import one_line
-from sweep.executor import Execute, check_executor, executor
-from sweep.grid import expand, notes
+from sweep.execution.executor import check_executor, executor
+from sweep.execution.task import Execute, Simulate
+from sweep.execution.work import Tally, compute, missing, will_run
 from sweep.pairs import aside
 from sweep.plan import Plan, TablePlan, windows
+from sweep.plan.grid import expand, notes
+from sweep.plan.silenced import refuse_silenced
 from sweep.progress import Progress
 from sweep.report.answers.words import count
 from sweep.report.figures.overview import overview
@@ -33,7 +36,6 @@ from sweep.report.page import FIGURES, PAGE, document, figures, write_report
 from sweep.report.view import view_of
 from sweep.results import Joined, despite_losses, write_results
 from sweep.rounds import Everything, Refined, strategy
-from sweep.silenced import refuse_silenced
 from sweep.status import begin, refuse_running
 from sweep.storage import Storage, open_storage
 from sweep.storage.names import is_remote
@@ -42,8 +44,6 @@ from sweep.store.compact import compact
 from sweep.store.why import MOST_ROWS as MOST_EXPLAINED
 from sweep.store.why import explain, remember
 from sweep.summary_table import table
-from sweep.task import Simulate
-from sweep.work import Tally, compute, missing, will_run
 from workers.points import read_points
 from workers.schema import ScenarioError
 from workers.task import simulate

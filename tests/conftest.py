@@ -38,7 +38,7 @@ def ray_of_two() -> Iterator[None]:
     """A Ray of two CPUs, started as the farm starts its own, for the tests of one file: a driver that goes on through
     minutes of other tests has crashed pytest's process."""
     from sweep.config import ClusterConfig
-    from sweep.ray_executor import on_ray
+    from sweep.execution.ray_executor import on_ray
     from workers.task import simulate
 
     with on_ray(ClusterConfig(address="local", cpus=2), simulate):

@@ -19,7 +19,7 @@ import pytest
 
 from sweep.compose import compose
 from sweep.config import ClusterConfig
-from sweep.ray_executor import on_ray
+from sweep.execution.ray_executor import on_ray
 from sweep.run import run
 from tests.ray_nodes import Cluster
 from tests.sweep.standin import simulate

@@ -12,7 +12,7 @@ import polars as pl
 from sweep.aggregate import with_rate
 from sweep.baseline.boundary import Boundary, boundary
 from sweep.config import COST_NAMES, LOAD_NAMES, RATE
-from sweep.rate import PERIOD
+from sweep.plan.rate import PERIOD
 from sweep.store.chunk import FAILED as FAILURE
 from workers.jiffies import rearm_period_ms
 from workers.results import LIKELY_LOCKUP

@@ -22,9 +22,9 @@ from sweep.document.html import to_html
 from sweep.document.markdown import to_markdown
 from sweep.document.terminal import to_terminal
 from sweep.dry_run import cpus_of
+from sweep.execution.task import Simulate
 from sweep.lab import lab, points_csv
 from sweep.report.page import figures
-from sweep.task import Simulate
 from workers.schema import COST_COLUMNS, ScenarioError, check_value, column
 from workers.task import simulate
 

@@ -6,11 +6,11 @@ from sweep.capacity.costs import GROUPS
 from sweep.capacity.search import WIDTH
 from sweep.capacity.study import Study
 from sweep.dry_run import calibrate, to_run
+from sweep.execution.task import Simulate
 from sweep.lab import Lab
 from sweep.plan import TablePlan
 from sweep.progress import duration
 from sweep.report.answers.words import count
-from sweep.task import Simulate
 from workers.schema import COST_COLUMNS
 from workers.tables import to_columns
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweep.axes import COLUMNS
 from sweep.capacity.kernels import KERNELS
 from sweep.config import RATE, Library
-from sweep.rate import PERIOD, overlay, period_us, rate_per_s, refuse_both
+from sweep.plan.axes import COLUMNS
+from sweep.plan.rate import PERIOD, overlay, period_us, rate_per_s, refuse_both
 from workers.schema import SCENARIO_COLUMNS, Column, ScenarioError, check_value
 from workers.tables import complete_row
 

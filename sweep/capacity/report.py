@@ -13,7 +13,7 @@ from sweep.capacity.search import LADDER, TOLERANCE, factor
 from sweep.capacity.study import NOW, SIDES, Findings, Line
 from sweep.capacity.totals import Totals, lockups_per_year, totals
 from sweep.document import Block, Bullets, Code, Column, Document, Paragraph, Section, Table
-from sweep.rate import PERIOD
+from sweep.plan.rate import PERIOD
 from sweep.report.answers.words import count, listed, si, too_short
 from workers.hazard import seen_until_s
 from workers.schema import column

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.capacity.search import LADDER, factor
-from sweep.rate import PERIOD
+from sweep.plan.rate import PERIOD
 from workers.schema import check_value, column
 from workers.tables import check_row
 

@@ -11,12 +11,12 @@ from sweep.capacity.fleet import FLEET_COLUMNS, HostClass, host_class, read_flee
 from sweep.command import COMPLETE, ENDS, Parser, library, places, run_options, told_failures
 from sweep.config import Library
 from sweep.document.markdown import to_markdown
+from sweep.execution.task import Simulate
 from sweep.lab import lab, points_csv
 from sweep.sru.claims import depot
 from sweep.sru.jobs import job
 from sweep.sru.report import TITLE, document
 from sweep.sru.runs import BEFORE, measure, scenarios
-from sweep.task import Simulate
 from workers.schema import ScenarioError, check_value, column
 from workers.task import simulate
 

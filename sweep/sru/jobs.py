@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.capacity.fleet import HostClass
-from sweep.rate import rate_per_s
+from sweep.plan.rate import rate_per_s
 from workers.results import PAGE_BYTES
 from workers.schema import ScenarioError, parse_iova_pages
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.refine import axes_of
 from sweep.aggregate import with_rate
 from sweep.compose import compose
-from sweep.grid import GridPlan, levels_of
+from sweep.plan.grid import GridPlan, levels_of
 from sweep.run import plan_of
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from sweep.compose import compose
 from sweep.config import given
-from sweep.grid import expand
+from sweep.plan.grid import expand
 from workers.schema import COST_COLUMNS, SCENARIO_COLUMNS, Columns, check_value, column, parse_iova_pages
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from sweep.ray_executor import ENVIRONMENT, _own_token
+from sweep.execution.ray_executor import ENVIRONMENT, _own_token
 from tests.sweep.processes import marked
 
 ROOT = Path(__file__).parents[2]
@@ -26,9 +26,9 @@ POINTS = 24
 GRID = ["+grid=smoke", "grid.seed=[1,2]", "output=out", "store=store", "report=false"]
 SLOWLY = """
 import functools, runpy
-import sweep.chunks, sweep.run
+import sweep.execution.chunks, sweep.run
 from tests.sweep.standin import simulate_slowly
-sweep.chunks.FEWEST_ROWS, sweep.chunks.TARGET_S, sweep.chunks.ALONE_S = 1, 1e-9, 1e-9
+sweep.execution.chunks.FEWEST_ROWS, sweep.execution.chunks.TARGET_S, sweep.execution.chunks.ALONE_S = 1, 1e-9, 1e-9
 sweep.run.run = functools.partial(sweep.run.run, simulate=simulate_slowly)
 runpy.run_module("sweep", run_name="__main__", alter_sys=False)
 """

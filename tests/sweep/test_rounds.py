@@ -170,8 +170,8 @@ def test_what_is_lost_of_a_round_before_it_is_read_is_more_to_do(monkeypatch: py
         return find(refined, numbers, chunks)
 
     monkeypatch.setattr(Refined, "_findings", losing)
-    monkeypatch.setattr("sweep.chunks.FEWEST_ROWS", 8)
-    monkeypatch.setattr("sweep.chunks.TARGET_S", 1e-9)
+    monkeypatch.setattr("sweep.execution.chunks.FEWEST_ROWS", 8)
+    monkeypatch.setattr("sweep.execution.chunks.TARGET_S", 1e-9)
     model = Model()
     assert swept(model, "mode=refine", "output=out") == 0
     assert len(lost) > 1

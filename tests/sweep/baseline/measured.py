@@ -13,9 +13,9 @@ from sweep.baseline.gate import open_gate
 from sweep.baseline.lines import lines, varied_costs
 from sweep.compose import compose
 from sweep.config import COST_NAMES, Library
+from sweep.execution.task import Simulate, attempt
 from sweep.results import SCHEMA
 from sweep.run import plan_of
-from sweep.task import Simulate, attempt
 from workers.task import simulate
 
 

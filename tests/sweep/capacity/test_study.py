@@ -13,7 +13,7 @@ from sweep.capacity.remedies import REMEDIES
 from sweep.capacity.remedies.remedy import ByRule, NoEffect
 from sweep.capacity.search import LADDER, TOLERANCE, Headroom, factor
 from sweep.capacity.study import Findings, Run, Study, complete
-from sweep.task import Simulate, attempt
+from sweep.execution.task import Simulate, attempt
 from tests.sweep.capacity.standin import LIBRARY, Locks, above, host, model, rates
 from workers.schema import RESULT_COLUMNS, Columns
 from workers.tables import to_columns

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from sweep.config import GridConfig, Library
-from sweep.executor import inline
-from sweep.grid import expand
+from sweep.execution.executor import inline
+from sweep.execution.work import Tally, compute, missing
 from sweep.plan import Plan, TablePlan, windows
+from sweep.plan.grid import expand
 from sweep.progress import Progress
 from sweep.results import write_results
 from sweep.storage import Storage, open_storage
 from sweep.store import Store, why
-from sweep.work import Tally, compute, missing
 from tests.sweep.contents import DEPOT
 from tests.sweep.standin import simulate
 from workers import MODEL_VERSION

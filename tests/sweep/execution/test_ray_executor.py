@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sweep.config import ClusterConfig
-from sweep.ray_executor import on_ray
+from sweep.execution.ray_executor import on_ray
 from tests.sweep.standin import DIES, simulate
 from workers.schema import ScenarioError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.usefixtures("ray_of_two")

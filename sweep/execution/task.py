@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.core_speed import core_factor
+from sweep.execution.core_speed import core_factor
 from sweep.storage import Storage
 from sweep.store import write_chunk
 from sweep.store.chunk import table
@@ -54,7 +54,7 @@ class Reference:
     """What a worker hands back: the chunk's name and rows, how many failed or lock up, what it took.
 
     ``model_s``: seconds in the model; ``started``, ``ended``: seconds since the epoch; ``peak_mib``: the most memory
-    of the worker's process so far; ``core_factor``: ``sweep.core_speed``'s, of the worker's core.
+    of the worker's process so far; ``core_factor``: ``sweep.execution.core_speed``'s, of the worker's core.
     """
 
     name: str
@@ -66,6 +66,10 @@ class Reference:
     ended: float
     peak_mib: float
     core_factor: float
+
+
+Execute = Callable[[Iterable[Task]], Iterator[tuple[Task, Reference]]]
+"""An executor's: runs tasks, in any order."""
 
 
 def run_task(task: Task, simulate: Simulate) -> Reference:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.config import GridConfig, Library
-from sweep.grid import expand, notes
+from sweep.plan.grid import expand, notes
 from workers.policy import POLICY_KEYS
 from workers.schema import DEPOT_COLUMNS, SCENARIO_COLUMNS, ScenarioError
 from workers.tables import complete_columns
@@ -175,7 +175,7 @@ def test_too_many_are_refused_before_they_are_worked_out(grid: Any, monkeypatch:
     def never(*_: Any) -> None:
         raise AssertionError("a value was worked out")
 
-    monkeypatch.setattr("sweep.grid.axis_values", never)
+    monkeypatch.setattr("sweep.plan.grid.axis_values", never)
     with pytest.raises(ScenarioError, match=r"grid: 9,000,000,000 scen|grid: 200,000,000 scen"):
         expand(GridConfig(**grid), {}, {}, LIBRARY)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sweep.axes import COLUMNS
 from sweep.config import RATE
+from sweep.plan.axes import COLUMNS
 from workers.schema import ScenarioError, check_value
 
 PERIOD = "burst_period_us"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweep.rate import overlay, period_us, rate_per_s, refuse_both
+from sweep.plan.rate import overlay, period_us, rate_per_s, refuse_both
 from workers.schema import ScenarioError
 
 BY_RATE, BY_PERIOD = {"unmap_rate_per_s": 500.0, "unmap_burst": 8}, {"burst_period_us": 77.0}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sweep.config import AXIS_NAMES, RATE
-from sweep.rate import PERIOD
+from sweep.plan.rate import PERIOD
 from workers.schema import ScenarioError
 
 

@@ -1,4 +1,4 @@
-"""Joins or starts Ray, and leaves or stops it; what runs there is in ``sweep.ray_tasks``.
+"""Joins or starts Ray, and leaves or stops it; what runs there is in ``sweep.execution.ray_tasks``.
 
 Ray's token authentication stays on throughout.
 """
@@ -20,11 +20,10 @@ from unittest import mock
 
 from sweep import THREADS
 from sweep.config import LOCAL_ADDRESSES, ClusterConfig
-from sweep.executor import Execute
-from sweep.ray_tasks import execute
+from sweep.execution.ray_tasks import execute
+from sweep.execution.task import Execute, Simulate
 from sweep.storage import Storage
 from sweep.storage.shared import check_shared
-from sweep.task import Simulate
 from workers.schema import ScenarioError
 
 OBJECT_STORE_BYTES = 256 << 20  # tasks carry scenarios only: far less than the share of memory Ray would take

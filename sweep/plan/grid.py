@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.axes import COLUMNS, axis_values, grid_length
 from sweep.config import AXIS_NAMES, RATE, Library
-from sweep.rate import PERIOD, overlay, period_us, refuse_both
+from sweep.plan.axes import COLUMNS, axis_values, grid_length
+from sweep.plan.rate import PERIOD, overlay, period_us, refuse_both
 from workers import MODEL_VERSION
 from workers.policy import depot_columns
 from workers.schema import SCENARIO_COLUMNS, Columns, ScenarioError, check_value

@@ -1,7 +1,7 @@
 """Runs tasks on Ray: a bounded window of them, and what becomes of those that come back without a result.
 
-What the model raises is a row of its chunk (``sweep.task``) and never comes back here. A machine's trouble is none of
-a task's: it runs again, however often. A worker that died may be the task's doing: so the task runs again, then alone
+What the model raises is a row of its chunk (``task.py``) and never comes back here. A machine's trouble is none of a
+task's: it runs again, however often. A worker that died may be the task's doing: so the task runs again, then alone
 (nothing else of the sweep beside it), then in halves, until the scenario at fault stands alone and is quarantined.
 """
 
@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
-from sweep.task import Reference, Simulate, Task, quarantine, run_task
+from sweep.execution.task import Reference, Simulate, Task, quarantine, run_task
 from workers.schema import ScenarioError
 
 DEATHS_IN_COMPANY = 2

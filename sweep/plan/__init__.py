@@ -1,6 +1,6 @@
 """What a sweep is to run: scenarios by their number, worked out where they are asked for.
 
-A plan of a grid is lazy (``sweep.grid``), one of a points file holds its table. Everything behind it goes through
+A plan of a grid is lazy (``sweep.plan.grid``), one of a points file holds its table. Everything behind it goes through
 the numbers in windows, so that ten million scenarios take no more memory than a window of them.
 """
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sweep.chunks import cut
-from sweep.executor import Execute
+from sweep.execution.chunks import cut
+from sweep.execution.task import Execute, Reference, Task
 from sweep.plan import WINDOW_ROWS, Plan
 from sweep.progress import Progress
 from sweep.store import Store
 from sweep.store.index import PENDING, Index, first_of_each
 from sweep.store.keys import scenario_keys
-from sweep.task import Reference, Task
 from workers.delicate import expected_runs, followed
 from workers.schema import ScenarioError
 from workers.task import estimate_seconds

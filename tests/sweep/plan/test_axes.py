@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.axes import axis_length, axis_values
+from sweep.plan.axes import axis_length, axis_values
 from workers.schema import ScenarioError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.chunks import ALONE_S, FEWEST_ROWS, MOST_ROWS, TARGET_S, cut
+from sweep.execution.chunks import ALONE_S, FEWEST_ROWS, MOST_ROWS, TARGET_S, cut
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=300), st.integers(1, 64))

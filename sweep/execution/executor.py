@@ -1,4 +1,4 @@
-"""Where tasks run: in this process, or on Ray (``sweep.ray_executor``), which is imported only then.
+"""Where tasks run: in this process, or on Ray (``ray_executor``), which is imported only then.
 
 An executor is a context manager that gives ``execute(tasks) -> iterator of (task, reference)``, in any order, and the
 number of CPUs. It takes tasks as it needs them. A task that it split comes back as several smaller ones.
@@ -7,14 +7,13 @@ number of CPUs. It takes tasks as it needs them. A task that it split comes back
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
 from sweep.config import ClusterConfig
+from sweep.execution.task import Execute, Simulate, run_task
 from sweep.storage import Storage
-from sweep.task import Reference, Simulate, Task, run_task
 from workers.schema import ScenarioError
 
-Execute = Callable[[Iterable[Task]], Iterator[tuple[Task, Reference]]]
 EXECUTORS = ("ray", "inline")
 
 
@@ -30,7 +29,7 @@ def executor(
     """The one or the other; ``store``: where the tasks put their results, which all nodes of a cluster have to see."""
     if in_process:
         return inline(simulate)
-    from sweep.ray_executor import on_ray  # so that an inline run never imports Ray
+    from sweep.execution.ray_executor import on_ray  # so that an inline run never imports Ray
 
     return on_ray(cluster, simulate, store)
 

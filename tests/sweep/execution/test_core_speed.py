@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep import core_speed, task
+from sweep.execution import core_speed, task
 from sweep.storage import open_storage
 from sweep.store.keys import scenario_keys
 from tests.sweep import standin

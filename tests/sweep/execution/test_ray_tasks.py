@@ -11,12 +11,12 @@ import pytest
 import ray
 
 from sweep.config import ClusterConfig
-from sweep.ray_executor import on_ray
-from sweep.ray_tasks import QUARANTINED, execute
+from sweep.execution.ray_executor import on_ray
+from sweep.execution.ray_tasks import QUARANTINED, execute
+from sweep.execution.task import Task
 from sweep.storage import open_storage
 from sweep.store import Store
 from sweep.store.keys import from_hex, scenario_keys, to_hex
-from sweep.task import Task
 from tests.sweep import standin
 from tests.sweep.contents import contents
 from workers.schema import Columns, ScenarioError

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.executor import inline
+from sweep.execution.executor import inline
+from sweep.execution.task import Reference
+from sweep.execution.work import Tally, compute, first_unknown, missing
 from sweep.plan import TablePlan
 from sweep.progress import Progress
 from sweep.results import Chunks
@@ -20,8 +22,6 @@ from sweep.storage import open_storage
 from sweep.store import Store
 from sweep.store.index import Index
 from sweep.store.keys import KEY, scenario_keys
-from sweep.task import Reference
-from sweep.work import Tally, compute, first_unknown, missing
 from tests.sweep.contents import DEPOT, plan
 from tests.sweep.standin import RAISES, simulate
 from workers.schema import Columns
