@@ -38,7 +38,7 @@ def test_token_authentication_is_nowhere_off() -> None:
     documents = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / ".ci" / "run", *(ROOT / "docs").glob("*.md")]
     modes = {str(path): re.findall(r"RAY_AUTH_MODE\W{1,5}(\w+)", path.read_text()) for path in [*sources(), *documents]}
     assert {mode for found in modes.values() for mode in found} == {"token"}, modes
-    assert modes[str(ROOT / "sweep" / "ray_executor.py")]
+    assert modes[str(ROOT / "sweep" / "execution" / "ray_executor.py")]
 
 
 def imported(tree: ast.AST) -> set[str]:

@@ -21,8 +21,8 @@ from tests.sweep.storage.s3_service import Bucket, bucket
 FILES = ["manifest.json", "map.svg", "report.html", "report.md"]
 FILES += ["results.parquet", "status.json", "summary.csv", "summary.parquet"]
 SEEDS = "grid.seed={start: 1, stop: 200, num: 200}"
-TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.iova_pages=[1,8,16]", "grid.horizon_s=0.02", SEEDS)
-TWO_CHUNKS += ("grid.policy=[array]",)  # each is a run of its own
+TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.iova_pages=[1,8,16]", "grid.horizon_s=0.02")
+TWO_CHUNKS += ("grid.policy=[array]", SEEDS)  # each is a run of its own
 
 
 @pytest.fixture
