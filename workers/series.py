@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workers import delicate
 from workers.events import run as events
 from workers.schema import Columns
-from workers.slices import run
+from workers.slices import run, timer
 from workers.slices.params import Params
 from workers.slices.state import State
 
@@ -86,15 +87,21 @@ def time_series(scenario: Columns) -> Columns:
     """SERIES of one scenario, arrays of shape (samples,): one a slice of the model, or one a millisecond of the events.
 
     ``scenario``: scenario and depot columns, shapes (1,). It runs as ``workers.task.simulate`` runs it, and to its
-    horizon.
+    horizon: in slices, unless it is delicate (workers.delicate) from the start or is found to be.
     """
-    return _of_events(scenario) if run.run(scenario)["delicate"][0] else _of_slices(scenario)
+    if delicate.followed(scenario)[0]:
+        return _of_events(scenario)
+    of_slices, near_chain = _of_slices(scenario)
+    return _of_events(scenario) if near_chain and delicate.affordable(scenario)[0] else of_slices
 
 
-def _of_slices(scenario: Columns) -> Columns:
-    samples = Samples()
+def _of_slices(scenario: Columns) -> tuple[Columns, bool]:
+    """Also whether it came near a chain."""
+    samples, near_chain = Samples(), False
 
     def sample(s: State, p: Params) -> None:
+        nonlocal near_chain
+        near_chain |= bool(timer.near_chain(s, p)[0])
         samples.add(
             Moment(
                 now_ns=float(s.lane_now_ns[0]),
@@ -109,7 +116,7 @@ def _of_slices(scenario: Columns) -> Columns:
         )
 
     run.run(scenario, sample)
-    return samples.columns()
+    return samples.columns(), near_chain
 
 
 def _of_events(scenario: Columns) -> Columns:

@@ -13,6 +13,7 @@ from tests.sweep.baseline.measured import measured
 from workers.events.rcaches import Rcache, Rcaches
 
 GRID = ("+grid=ci", "grid.cpus=[64]", "grid.iova_pages=[16]", "grid.policy=[array,list]", "grid.horizon_s=0.3")
+GRID += ("grid.unmap_rate_per_s=[3000,10000,30000]", "grid.in_flight=384")
 
 
 @pytest.fixture(scope="module")
