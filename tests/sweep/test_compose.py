@@ -320,7 +320,7 @@ def test_what_the_default_grid_leaves_open_is_the_workload_s(argv: list[str], in
     plan = planned(*argv)
     rows = plan.rows(np.arange(len(plan)))
     assert ({*rows["iova_pages"]}, {*rows["unmap_burst"]}, {*rows["in_flight"]}) == ({"16"}, {192}, in_flight)
-    assert len({*rows["burst_period_us"]}) == 4
+    assert len({*rows["burst_period_us"]}) == 3
 
 
 def test_large_is_large() -> None:
