@@ -15,8 +15,9 @@ from hypothesis import settings
 from tests.ray_nodes import Cluster
 from tests.ray_nodes import cluster as start_cluster
 
-os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-"""Ray reads them once a process, when it is imported: so all Rays of the tests' process have to share them."""
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_enable_metrics_collection": "0"}
+"""Ray reads them once a process, when it is imported: so all Rays of the tests' process have to share them. pytest sets
+a variable for each test, and Ray's metrics are sent by threads that read the environment: that crashed the process."""
 
 settings.register_profile("farm", deadline=None)  # machines differ in speed, answers do not
 settings.load_profile("farm")

@@ -36,6 +36,9 @@ ENVIRONMENT = {
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of tasks in flight when the sweep stops: it has told why
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # pages of raylet state for a lost worker, on stdout, past log_to_driver
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it aborts at SIGTERM, before Python hears of it
+    # nobody reads them, and a thread that sends them every ten seconds calls getenv(): where Python changes the
+    # environment meanwhile, which a driver inside another program may, the process is gone
+    "RAY_enable_metrics_collection": "0",
 }
 
 
