@@ -103,7 +103,7 @@ def test_counts_add_up(cases: list[tuple[str, int, str]]) -> None:
         assert ((sums["figure"] - 1).abs() < 1e-9).all()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(verdict_tables, st.randoms())
 def test_the_order_of_rows_does_not_matter(cases: list[tuple[str, int, str]], random: object) -> None:
     rows = [result_row({"policy": p, "cpus": c, "seed": i}, verdict=v) for i, (p, c, v) in enumerate(cases)]

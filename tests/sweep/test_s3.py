@@ -21,8 +21,8 @@ from tests.sweep.storage.s3_service import Bucket, bucket
 FILES = ["manifest.json", "map.svg", "report.html", "report.md"]
 FILES += ["results.parquet", "status.json", "summary.csv", "summary.parquet"]
 SEEDS = "grid.seed={start: 1, stop: 200, num: 200}"
-TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.iova_pages=[1,8,16]", "grid.horizon_s=0.02")
-TWO_CHUNKS += ("grid.policy=[array]", SEEDS)  # each is a run of its own
+TWO_CHUNKS = ("executor=inline", "report=false", "grid.cpus=4", "grid.iova_pages=[1,8,16]", SEEDS)
+TWO_CHUNKS += ("grid.policy=[array]", "grid.horizon_s=0.03")  # each takes as long, and a run of its own
 
 
 @pytest.fixture
@@ -104,11 +104,9 @@ def test_a_killed_sweep_goes_on(made: Bucket) -> None:
     killed.kill()
     killed.communicate()
     assert killed.returncode == -9
-    (first,) = stored(whole)
-    rows = pl.read_parquet(io.BytesIO(whole.read(first))).height
-    assert 250 < rows < 350
+    assert len(stored(whole)) == 1
     made.requests.clear()
-    assert f"{rows} of 600 points re-used, {600 - rows} to run" in sweep(made, "x", *TWO_CHUNKS)[1]
+    assert "300 of 600 points re-used, 300 to run" in sweep(made, "x", *TWO_CHUNKS)[1]
     assert set(Counter(chunks(made, "PUT")).values()) == {1}
     sweep(made, "undisturbed", f"store={made.url}/other", *TWO_CHUNKS)
     assert whole.read("x/results.parquet") == whole.read("undisturbed/results.parquet")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.results import Chunks
@@ -120,7 +120,6 @@ def test_a_file_that_cannot_be_read_is_a_sentence_and_no_reason_to_run_it_again(
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=8)
 
 
-@settings(max_examples=40)  # each writes files, and waits until they are on the disk
 @given(sizes=sizes)
 def test_compaction_keeps_every_row_and_its_order(sizes: list[int], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("store")
